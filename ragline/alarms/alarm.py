@@ -78,8 +78,8 @@ class Alarm:
     """A condition that an operator must act on.
 
     `text` describes the alarm in one sentence, with its cause and its remedy. `source` is None for
-    an alarm about a whole collection. `documents` has the first MAX_NAMED_DOCUMENTS ids. `since` is
-    the time at which the condition began, or None if that time is not known.
+    an alarm about a whole collection. `documents` contains at most MAX_NAMED_DOCUMENTS ids. `since`
+    is the time at which the condition began, or None if that time is not known.
     """
 
     name: str
@@ -112,8 +112,9 @@ def create_alarm(
 ) -> Alarm:
     """Make an alarm. `name` is its kind, a key of KINDS.
 
-    `cause` is a sentence and `remedy` is an instruction. The alarm has at most MAX_NAMED_DOCUMENTS
-    of the documents, and a cause of more than MAX_CAUSE_CHARS characters is shortened.
+    `cause` is a sentence, and `remedy` is an instruction. The alarm contains at most
+    MAX_NAMED_DOCUMENTS of the documents. A cause of more than MAX_CAUSE_CHARS characters is
+    shortened.
     """
     cause = cause if len(cause) <= MAX_CAUSE_CHARS else f"{cause[:MAX_CAUSE_CHARS]}…"
     return Alarm(

@@ -12,8 +12,8 @@ from ragline.alarms.alarm import Alarm, create_alarm
 class QualityDrop:
     """A promoted generation whose online figures are worse than in the days before.
 
-    `reason` describes the figures. `is_rolled_back` says that the watch has returned to the
-    previous generation. `rollback_error` says why it could not.
+    `reason` describes the figures. `is_rolled_back` says that the watch has made the previous
+    generation live again. `rollback_error` says why the watch could not do that.
     """
 
     generation: int
@@ -31,10 +31,10 @@ def find_collection_alarms(
     since: datetime | None,
     quality_drop: QualityDrop | None = None,
 ) -> list[Alarm]:
-    """The alarms of a collection.
+    """Return the alarms of a collection.
 
     `build_error` says why the configured generation cannot be built. `is_refused` says whether the
-    settings are the cause, and `since` is the time of the first failure.
+    settings are the cause, and `since` is the time of the first failed build.
     """
     alarms = []
     if build_error is not None:

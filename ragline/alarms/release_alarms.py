@@ -10,7 +10,7 @@ from ragline.alarms.alarm import Alarm, create_alarm
 
 @dataclass(frozen=True, slots=True)
 class ForcedPromotion:
-    """Who promoted a candidate that the gate has not passed, when and why."""
+    """The promotion of a candidate that the gate has not passed: when, by whom and why."""
 
     forced_at: datetime
     forced_by: str
@@ -19,7 +19,7 @@ class ForcedPromotion:
 
 @dataclass(frozen=True, slots=True)
 class UnpassedCandidate:
-    """A candidate that the gate of a sync did not pass: its id, the report, and since when."""
+    """A candidate that the gate did not pass in a sync: its id, the report's id, and since when."""
 
     candidate: int
     report: int
@@ -33,7 +33,7 @@ def find_release_alarms(
     forced: ForcedPromotion | None,
     unpassed: UnpassedCandidate | None,
 ) -> list[Alarm]:
-    """The alarms of a collection about the gate. `live` is the id of its live generation."""
+    """Return the alarms of a collection about the gate. `live` is the id of its live generation."""
     alarms = []
     if forced is not None:
         alarms.append(_describe_forced(collection, live, forced))

@@ -15,13 +15,14 @@ from ragline.alarms.alarm import MAX_NAMED_DOCUMENTS, Alarm, Severity, create_al
 from ragline.durations import format_duration
 from ragline.errors import ConfigurationError
 
-# A wait is an error if it is longer than this multiple of its limit. A shorter wait is a warning.
+# A document that waits longer than this multiple of its limit raises an alarm with the severity
+# `error`. A shorter wait raises an alarm with the severity `warning`.
 ERROR_FACTOR = 2.0
 # A failed sync is repeated automatically. After this number of failures in a row, an operator must
 # act.
 MAX_FAILURES = 3
-# A source is not watched if its last listing or probe is older than this time and older than
-# ERROR_FACTOR times its shorter limit.
+# A source counts as not watched if its last listing or probe is older than this time, and also
+# older than ERROR_FACTOR times its shorter limit.
 MAX_UNWATCHED = timedelta(hours=1)
 
 
@@ -44,9 +45,9 @@ class SourceFacts:
     """The facts about a source that determine its alarms.
 
     `known_since` is the time at which the source was first registered. `failures` counts the syncs
-    that failed since the last successful one. `failing_since` is the start of the first of these,
-    and `last_error` is the latest error. `late`, `held_documents` and `differences` have only the
-    first few documents. The documents in `late` are sorted, and the longest wait is first.
+    that failed since the last successful one. `failing_since` is the start of the first of these
+    syncs, and `last_error` is the newest error. `late`, `held_documents` and `differences` contain
+    only the first few documents. In `late`, the document with the longest wait is first.
     """
 
     source: str
@@ -72,18 +73,18 @@ class SourceFacts:
     differs_since: datetime | None = None
 
     def list_late(self, *states: str) -> list[LateDocument]:
-        """The late documents that are in one of the given states."""
+        """Return the late documents that are in one of the given states."""
         return [document for document in self.late if document.state in states]
 
 
 def find_source_alarms(facts: SourceFacts, now: datetime) -> list[Alarm]:
-    """The alarms of one source at the time `now`, one for each cause."""
+    """Return the alarms of one source at the time `now`, one for each cause."""
     if not facts.is_configured:
         return [_find_unconfigured(facts)]
     held = _find_held(facts)
     cause = _find_unreachable(facts) or _find_failing(facts)
     if cause is not None:
-        # Clocks and differences cannot change before this cause ends.
+        # This cause also delays the documents and the repairs, so they raise no alarm of their own.
         return [alarm for alarm in (cause, held) if alarm is not None]
     symptoms = (
         held,
@@ -133,13 +134,13 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_failing(facts: SourceFacts) -> Alarm | None:
-    """The alarm for failed syncs. It needs MAX_FAILURES failures in a row.
+    """Return the alarm for failed syncs, or None. It needs MAX_FAILURES failures in a row.
 
-    One failure is enough if it explains a late document, or if the configuration caused it.
+    One failure is enough if it explains a late document, or if the configuration is its cause.
     """
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)
-    # A retry fails again, because it does not change the configuration.
+    # If the configuration is the cause, each retry fails again.
     is_lasting = (facts.last_error or "").startswith(ConfigurationError.__name__)
     if facts.failures < MAX_FAILURES and not (is_cause or (facts.failures and is_lasting)):
         return None
@@ -283,7 +284,7 @@ def _find_differences(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_unwatched(facts: SourceFacts, now: datetime) -> Alarm | None:
-    """The alarm for a source that was neither listed nor probed recently."""
+    """Return the alarm for a source that was neither listed nor probed recently, or None."""
     limit = min(facts.visible_within, facts.forgotten_within)
     seen_at = facts.proven_at or facts.known_since
     if facts.is_syncing or now - seen_at <= max(ERROR_FACTOR * limit, MAX_UNWATCHED):
@@ -313,16 +314,13 @@ def _choose_severity(first: LateDocument, limit: timedelta, now: datetime) -> Se
 
 
 def _list_names(named: Sequence[str], count: int) -> str:
-    """The first few names as text. An ellipsis follows if there are more."""
+    """Return the first names as text, followed by an ellipsis if `count` is larger."""
     shown = ", ".join(named[:MAX_NAMED_DOCUMENTS])
     return f"{shown}, …" if count > MAX_NAMED_DOCUMENTS else shown
 
 
 def _remove_source_name(error: str, source: str) -> str:
-    """Remove the name of the source from the beginning of an error.
-
-    The text of the alarm already names the source.
-    """
+    """Remove the name of the source from an error, because the alarm already names the source."""
     return re.sub(rf"^(\w+: )?source {re.escape(source)}: ", r"\1", error)
 
 

@@ -1,8 +1,8 @@
 """The model that turns the evidence of a hit into its confidence.
 
-The evidence does not depend on the other hits of the answer. The fused score is no evidence,
-because it is scaled to 0…1 within each query: the best hit of a query without an answer can also
-have the score 1. Source of the choice of the evidence and of the model: benchmarks/README.md,
+The evidence of a hit does not depend on the other hits of the answer. The fused score is not
+evidence, because it is scaled to 0…1 within each query: even for a query without an answer, the
+best hit can have the score 1. Source of the evidence and of the model: benchmarks/README.md,
 "Confidence".
 """
 
@@ -45,11 +45,10 @@ class SearchKind:
 class Calibration:
     """A logistic model: one weight for each piece of evidence, and an intercept.
 
-    `ranges` has the lowest and the highest value of each piece of evidence in the hits that the
-    model was fitted to. Values outside count as the nearest one inside, because no judgement says
-    what they mean.
-    `reranker` is the reranker whose scores are part of the evidence, or None without one. Scores of
-    different rerankers have different scales.
+    `ranges` contains the lowest and the highest value of each piece of evidence among the hits to
+    which the model was fitted. A value outside its range counts as the nearest value of the range,
+    because no judgement says what it means. `reranker` is the reranker whose scores are part of the
+    evidence, or None without one. Scores of different rerankers have different scales.
     """
 
     evidence: tuple[Evidence, ...]
@@ -60,7 +59,7 @@ class Calibration:
 
     @classmethod
     def read(cls, model: Mapping[str, Any]) -> Calibration:
-        """Read a calibration as `to_json` writes it."""
+        """Make a calibration from the values that `to_json` returns."""
         return cls(
             tuple(model["evidence"]),
             tuple(model["weights"]),

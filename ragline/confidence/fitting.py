@@ -1,7 +1,7 @@
 """Fits a calibration to hits whose relevance is known, and measures it on other queries.
 
-The hits of one query resemble each other. So the measurement divides the queries, not the hits:
-each hit gets its confidence from a model that was fitted without any hit of its query.
+The hits of one query are similar. So the measurement divides the queries, and not the hits: each
+hit gets its confidence from a model that was fitted without any hit of the same query.
 """
 
 from __future__ import annotations
@@ -14,22 +14,24 @@ from numpy.typing import NDArray
 from ragline.confidence.calibration import MAX_EXPONENT, Calibration, Evidence
 from ragline.confidence.reliability import Floats, Reliability, measure_reliability
 
-# With fewer queries, or fewer relevant or other hits, no calibration is made.
+# A calibration needs at least this number of queries, of relevant hits and of hits that are not
+# relevant.
 # Source: benchmarks/README.md, "Confidence".
 MIN_QUERIES = 20
 MIN_RELEVANT = 20
 MIN_OTHER = 20
 FOLDS = 5
-# The inverse strength of the regularisation, for evidence with the standard deviation 1.
+# The inverse strength of the regularisation. Before the fit, each piece of evidence is scaled to
+# the standard deviation 1.
 INVERSE_PENALTY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedHits:
-    """Hits with their evidence. A row of `values` has the evidence of one hit.
+    """Hits with their evidence and their relevance. Each array has one item or row for each hit.
 
-    `is_relevant` is 1 for a relevant hit, and otherwise 0. `queries` has the number of the query of
-    each hit.
+    `values` has one column for each piece of `evidence`. `is_relevant` is 1 for a relevant hit, and
+    otherwise 0. `queries` contains the number of the hit's query.
     """
 
     evidence: tuple[Evidence, ...]
@@ -38,7 +40,7 @@ class JudgedHits:
     queries: NDArray[np.int64]
 
     def describe_shortage(self) -> str | None:
-        """Say what is missing for a calibration, or return None if the hits are enough."""
+        """Return what is missing for a calibration. None if there are enough hits."""
         relevant = int(self.is_relevant.sum())
         found = (
             (len(np.unique(self.queries)), MIN_QUERIES, "queries with hits"),
@@ -53,7 +55,7 @@ class JudgedHits:
         return "; ".join(missing) or None
 
     def choose(self, rows: NDArray[np.bool_]) -> JudgedHits:
-        """Return some of the hits."""
+        """Return the hits for which `rows` is true."""
         return JudgedHits(
             self.evidence, self.values[rows], self.is_relevant[rows], self.queries[rows]
         )
@@ -66,7 +68,8 @@ def fit_calibration(hits: JudgedHits) -> Calibration:
     """
     count, relevant = len(hits.is_relevant), hits.is_relevant.sum()
     if relevant in (0, count):
-        # One relevant and one other hit are added, because the log-odds of 0 and 1 are infinite.
+        # One relevant hit and one irrelevant hit are added, because the log-odds of the shares 0
+        # and 1 are infinite.
         odds = (relevant + 1) / (count - relevant + 1)
         return _make_calibration(hits, np.zeros(len(hits.evidence)), float(np.log(odds)))
     middle = hits.values.mean(axis=0)
@@ -89,9 +92,9 @@ def _make_calibration(hits: JudgedHits, weights: Floats, intercept: float) -> Ca
 def _fit_weights(values: Floats, is_relevant: Floats) -> tuple[Floats, float]:
     """Return weights of at least 0, and the intercept.
 
-    A negative weight comes from chance, or from other evidence with the same information. The
-    evidence with the lowest weight is left out, and the others are fitted again, until no weight is
-    negative.
+    A negative weight has no meaning: it comes from chance, or from other evidence with the same
+    information. While a weight is negative, the evidence with the lowest weight is left out, and
+    the model is fitted again. The weight of evidence that was left out is 0.
     """
     # sklearn takes 1 s to import, and only the commands that fit a model need it.
     from sklearn.linear_model import LogisticRegression
@@ -119,7 +122,7 @@ def rate_hits(calibration: Calibration, values: Floats) -> Floats:
 
 
 def cross_validate(hits: JudgedHits) -> Reliability:
-    """Measure the confidences of hits whose queries the model does not know.
+    """Measure the confidences of hits with models that were fitted without the hits' queries.
 
     The queries are divided into FOLDS parts by their number, so a second call gives equal figures.
     """

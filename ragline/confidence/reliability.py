@@ -18,7 +18,7 @@ GROUPS = 10
 
 @dataclass(frozen=True, slots=True)
 class ReliabilityGroup:
-    """The hits whose confidence is in one interval of the width 1 / GROUPS."""
+    """The hits whose confidence is in one of GROUPS equal intervals between 0 and 1."""
 
     hits: int
     mean_confidence: float
@@ -29,11 +29,11 @@ class ReliabilityGroup:
 class Reliability:
     """How well the confidences of some hits agree with their judgements.
 
-    `brier` is the mean squared difference between a confidence and 1 for a relevant hit, or 0 for
-    another one. `expected_calibration_error` is the mean difference between the confidence and the
-    share of relevant hits, over `groups`. Both are 0 for perfect confidences. `base_brier` is the
-    Brier score of a constant confidence, which is the share of relevant hits. It does not depend on
-    the confidences.
+    `brier` is the Brier score: the mean squared difference between the confidence of a hit and its
+    relevance, which is 1 or 0. `expected_calibration_error` is the mean difference between the
+    confidence and the share of relevant hits, over `groups`. Both are 0 for perfect confidences.
+    `base_brier` is for comparison: the Brier score if each hit had the same confidence, the share
+    of relevant hits.
     """
 
     hits: int
@@ -45,7 +45,10 @@ class Reliability:
 
 
 def measure_reliability(confidences: Floats, is_relevant: Floats) -> Reliability:
-    """Compare the confidences of at least one hit with 1 for relevant hits and 0 for others."""
+    """Measure how well confidences agree with relevance. Both arrays have one value for each hit.
+
+    There must be at least one hit. `is_relevant` is 1 for a relevant hit, and otherwise 0.
+    """
     numbers = np.minimum((confidences * GROUPS).astype(int), GROUPS - 1)
     groups = []
     for number in range(GROUPS):

@@ -20,7 +20,7 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class CalibrationOrigin:
-    """What calibrations were fitted to. If any of it changes, they are fitted again.
+    """The inputs to which calibrations were fitted. If one of them changes, they are fitted again.
 
     `settings_fingerprint` is the hash of the settings of searches. `code_version` is the version
     of the code.
@@ -36,7 +36,7 @@ class FittedCalibration:
     """The result of a fit for one kind of search.
 
     `calibration` is None if the golden set is too small, and `reason` then says what is missing.
-    `figures` has the reliability on queries that the model does not know.
+    `figures` contains the reliability that `cross_validate` measured.
     """
 
     kind: SearchKind
@@ -60,7 +60,10 @@ def store_calibrations(
     fitted: Iterable[FittedCalibration],
     origin: CalibrationOrigin,
 ) -> None:
-    """Store the calibrations of a generation. Each replaces an older one of its kind of search."""
+    """Store the calibrations of a generation.
+
+    Each replaces the stored calibration of the same kind of search.
+    """
     with database.begin() as connection:
         for one in fitted:
             _store(connection, generation_id, one, origin)

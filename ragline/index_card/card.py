@@ -67,7 +67,7 @@ class CardIndex:
 
 @dataclass(frozen=True, slots=True)
 class CardClock:
-    """A clock of a source: its limit, the longest wait now, and its state."""
+    """A clock of a source: its limit and its present time in seconds, and its state."""
 
     within_seconds: float
     waiting_seconds: float
@@ -80,7 +80,8 @@ class CardSource:
 
     `states` counts the documents of the source by state. `documents` and `entries` count what the
     generation contains. `age_seconds` is the time since the last complete listing.
-    `newest_change_at` and `oldest_change_at` are the times of the changes that the source reports.
+    `newest_change_at` and `oldest_change_at` are the newest and the oldest time of a change that
+    the source reports.
     """
 
     name: str
@@ -98,7 +99,7 @@ class CardSource:
 
 @dataclass(frozen=True, slots=True)
 class CardEvaluation:
-    """The newest evaluation of a generation with a golden set version, a split and a mode."""
+    """The newest evaluation of a generation for one golden set version, one split and one mode."""
 
     id: int
     evaluated_at: datetime
@@ -113,7 +114,7 @@ class CardEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class CardGate:
-    """The last judgement of the generation by the gate. `report_id` is the id of its report."""
+    """The last report of the gate about the generation. `report_id` is the id of this report."""
 
     report_id: int
     verdict: Verdict
@@ -128,7 +129,7 @@ class CardGate:
 
 @dataclass(frozen=True, slots=True)
 class CardApproval:
-    """The approval of a generation by a person, who had read the report of the gate."""
+    """The approval of a generation by a person. It refers to the report of the gate `report_id`."""
 
     approved_at: datetime
     approved_by: str
@@ -138,11 +139,11 @@ class CardApproval:
 
 @dataclass(frozen=True, slots=True)
 class CardEvent:
-    """A change of the state of a generation. `from_state` is None for its creation.
+    """A change of a generation's state. `from_state` is None for its creation.
 
-    `report_id` and `is_forced` belong to a promotion. `report_id` is the report of the gate that it
-    is based on. `is_forced` says that a person promoted it in spite of the gate, of a failed
-    blocking check or of a fault in the ledger.
+    `report_id` and `is_forced` belong to a promotion. `report_id` is the report of the gate that
+    the promotion is based on. `is_forced` says that a person promoted the generation in spite of
+    the gate, a failed blocking check or a difference from the ledger.
     """
 
     from_state: str | None
@@ -156,7 +157,10 @@ class CardEvent:
 
 @dataclass(frozen=True, slots=True)
 class UnreadDocuments:
-    """Documents of a source that could not be read. `reason` is the name of the error."""
+    """The number of a source's documents that could not be read, for one state and one error.
+
+    `reason` is the name of the error.
+    """
 
     source: str
     state: str
@@ -166,7 +170,7 @@ class UnreadDocuments:
 
 @dataclass(frozen=True, slots=True)
 class HeldDocuments:
-    """Documents of a source whose removal waits for the confirmation of an operator."""
+    """The number of a source's documents whose removal an operator must confirm."""
 
     source: str
     documents: int
@@ -183,7 +187,10 @@ class StaleSource:
 
 @dataclass(frozen=True, slots=True)
 class UnansweredTopic:
-    """Queries on one topic that had no good hit. `name` has their most frequent word stems."""
+    """The number of queries on one topic that had no good hit.
+
+    `name` consists of the most frequent word stems of these queries.
+    """
 
     name: str
     queries: int
@@ -203,10 +210,10 @@ class CardGaps:
 class IndexCard:
     """The index card of a generation.
 
-    `settings` has the chunking, the language and the version of the text analysis of the
-    generation. `search` has the search settings of the collection now. `gate` is None if the gate
-    never judged the generation. `trail` has each change of its state, oldest first. `code_version`
-    is the version that made the card.
+    `settings` contains the chunking, the language and the version of the text analysis of the
+    generation. `search` contains the present search settings of the collection. `gate` is None if
+    the gate never judged the generation. `trail` contains each change of the generation's state,
+    oldest first. `code_version` is the version of Ragline that made the card.
     """
 
     collection: str

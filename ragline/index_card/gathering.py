@@ -38,14 +38,14 @@ from ragline.status import Clock, SourceStatus, read_status
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# The defaults of pgvector, which an index without stated parameters has.
+# The defaults of pgvector. They are the parameters of an index that was created without parameters.
 DEFAULT_PARAMETERS = {"m": 16, "ef_construction": 64}
 
 
 def make_card(
     database: Database, configuration: Configuration, collection: str, generation_id: int
 ) -> IndexCard:
-    """Make the card of a generation, also of one whose table was deleted. Nothing is written.
+    """Make the card of a generation. Its table can be deleted already. Nothing is written.
 
     With the database of a tenant, the card contains only rows of this tenant.
 
@@ -161,7 +161,7 @@ def _describe_clock(clock: Clock) -> CardClock:
 def _list_evaluations(
     database: Database, collection: str, generation_id: int
 ) -> tuple[CardEvaluation, ...]:
-    """The newest evaluation of each golden set version, split and mode, newest first."""
+    """Return the newest evaluation for each golden set version, split and mode, newest first."""
     newest: dict[tuple[object, ...], CardEvaluation] = {}
     for one in list_evaluations(database, collection, generation_id):
         way = (one.golden_version, one.split, one.mode, one.rerank)
@@ -193,7 +193,7 @@ def _find_gaps(
 
 
 def _describe_staleness(source: SourceStatus) -> str | None:
-    """Why the entries of a source can be out of date, or None if its clocks are kept."""
+    """Return why the entries of a source can be out of date. None if no clock exceeds its limit."""
     if source.unreachable_since is not None:
         return f"the source has not answered since {source.unreachable_since:%Y-%m-%d %H:%M} UTC"
     clocks = (

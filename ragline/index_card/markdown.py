@@ -41,7 +41,7 @@ def write_markdown(card: IndexCard) -> str:
 
 
 def list_gaps(gaps: CardGaps) -> list[str]:
-    """The known gaps, each as one sentence."""
+    """Describe each known gap of an index in one sentence."""
     unread = [
         f"{one.source}: the state of {count(one.documents, 'document')} is {one.state}: "
         f"{one.reason}."

@@ -37,8 +37,8 @@ def describe_model(space: Mapping[str, Any]) -> CardModel:
 def find_licence(folder: Path | None) -> tuple[str, str]:
     """Return the licence of the model in a folder, and where it was found.
 
-    The licence is that of the model card. Without one, it is the first line of a licence file.
-    Without both, it is `unknown`, and the second value says why.
+    The licence is the one that the model card states. If the card states none, it is the first line
+    of a licence file. Otherwise it is `unknown`, and the second value says why.
     """
     if folder is None:
         return UNKNOWN, "the files of the model are not on the machine that made this card"
@@ -57,7 +57,7 @@ def _read_model_card(path: Path) -> str | None:
     front = find_front_matter(path.read_text("utf-8", errors="replace"))
     if front is None:
         return None
-    # With `license: other`, the name of the licence is in another field.
+    # With `license: other`, the field `license_name` contains the name of the licence.
     value = front.metadata.get("license_name") or front.metadata.get("license")
     values = value if isinstance(value, list) else [value]
     return ", ".join(str(one) for one in values if one)[:MAX_LICENCE_CHARS] or None

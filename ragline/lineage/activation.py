@@ -13,9 +13,10 @@ FILE = "openlineage.yml"
 
 
 def is_configured(environment: Mapping[str, str], folders: Iterable[Path]) -> bool:
-    """Whether events are wanted. `folders` are those in which the client looks for its file.
+    """Return whether OpenLineage is configured, so that Ragline sends events.
 
-    Without a configuration, the client would write events to the terminal. Ragline sends none.
+    `folders` are those in which the client looks for its file. Without a configuration, the client
+    would write events to the terminal.
     """
     if environment.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         return False
@@ -29,5 +30,8 @@ def is_configured(environment: Mapping[str, str], folders: Iterable[Path]) -> bo
 
 
 def list_folders() -> list[Path]:
-    """The folders in which the client looks for its file: the working folder, and one at home."""
+    """Return the folders in which the client looks for its file.
+
+    They are the working folder and `~/.openlineage`.
+    """
     return [Path.cwd(), Path("~/.openlineage").expanduser()]

@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# How long the end of a run waits for events that are not delivered yet.
+# The maximum time that a run waits at its end for events that are not delivered yet.
 CLOSE_WAIT_S = 2.0
 
 
 class LineageEmitter:
     """Sends the events of one run, in order.
 
-    An endpoint that does not answer never fails a run. It delays the end of the run by at most
-    CLOSE_WAIT_S seconds. The log has one warning for each run whose events were not delivered.
+    A run does not fail if the endpoint does not answer. Its end is delayed by at most CLOSE_WAIT_S
+    seconds. The log contains one warning for each run whose events were not all delivered.
     """
 
     def __init__(self) -> None:
@@ -75,10 +75,10 @@ class LineageEmitter:
 def _open_client() -> OpenLineageClient:
     """Create the client from the environment.
 
-    The client copies OPENLINEAGE_URL into other variables of the process. They are removed, so that
-    a later change of OPENLINEAGE_URL counts. The client can also describe the Git repository of the
-    working folder. This is not the code of the job, so it does so only if the environment asks for
-    it.
+    The client copies OPENLINEAGE_URL to other environment variables of the process. The function
+    removes these copies, so that a later change of OPENLINEAGE_URL has an effect. By default, the
+    client also describes the Git repository of the working folder as the code of the job. It is not
+    the code of the job, so this is switched off unless the environment asks for it.
     """
     from openlineage.client import OpenLineageClient
 

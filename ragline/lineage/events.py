@@ -32,13 +32,13 @@ from ragline.lineage.facts import (
 
 DEFAULT_NAMESPACE = "ragline"
 INTEGRATION = "RAGLINE"
-# The name of the parent job. Its run has the run id of Ragline.
+# The name of the parent job. The id of its run is the UUID of the Ragline run.
 PARENT_JOB = "ragline.run"
 
 
 @attr.define
 class RaglineRunFacet(RunFacet):
-    """The facet with the run id and the generations, which the receipt of a hit names too."""
+    """The facet of a run, with the run id and the generations that the receipts of hits contain."""
 
     runId: str  # noqa: N815  the naming of the OpenLineage specification
     collection: str
@@ -54,7 +54,7 @@ class RaglineRunFacet(RunFacet):
 
 @attr.define
 class RaglineSourceFacet(DatasetFacet):
-    """The name and the kind of a source, as receipts and the configuration name it."""
+    """The facet of a source: its name and its kind, as in the configuration file."""
 
     source: str
     kind: str
@@ -84,7 +84,7 @@ def make_event(facts: RunFacts) -> RunEvent:
 
 
 def read_namespace() -> str:
-    """The namespace of Ragline's jobs: OPENLINEAGE_NAMESPACE, or `ragline`."""
+    """Return the namespace of Ragline's jobs: OPENLINEAGE_NAMESPACE, or `ragline`."""
     return os.environ.get("OPENLINEAGE_NAMESPACE") or DEFAULT_NAMESPACE
 
 
@@ -158,7 +158,7 @@ def _make_owner(tenant: str) -> ownership_dataset.OwnershipDatasetFacet:
 
 
 def _name_producer(event: RunEvent, producer: str) -> None:
-    """Name Ragline as the producer of each facet. The default is the client."""
+    """Name Ragline as the producer of each facet. By default, the client names itself."""
     datasets = [*(event.inputs or []), *(event.outputs or [])]
     groups = [event.run.facets, event.job.facets]
     groups += [getattr(one, name, None) for one in datasets for name in _FACET_FIELDS]

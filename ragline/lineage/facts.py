@@ -14,7 +14,7 @@ EventKind = Literal["START", "COMPLETE", "FAIL"]
 
 @dataclass(frozen=True, slots=True)
 class DatasetName:
-    """The name of a dataset in the rules of OpenLineage: a namespace, and a name within it."""
+    """The name of a dataset by the rules of OpenLineage: a namespace, and a name within it."""
 
     namespace: str
     name: str
@@ -36,7 +36,7 @@ class SourceFacts:
 class GenerationFacts:
     """A generation that a run writes or promotes, with its table and its counts.
 
-    `columns` has the name and the type of each column of the table.
+    `columns` contains the name and the type of each column of the table.
     """
 
     generation: int
@@ -55,7 +55,7 @@ class RunFacts:
     """One step in the life of a job: its start, its success or its failure.
 
     `run_id` is the run id of Ragline, which receipts contain. A run has several jobs, such as the
-    sync of each source. `counts` has the counts of the report of the job.
+    sync of each source. `counts` contains the counts in the job's report.
     """
 
     kind: EventKind
@@ -88,7 +88,7 @@ def name_source(facts: SourceFacts) -> DatasetName:
 
 
 def make_run_uuid(run_id: str) -> UUID:
-    """The UUID of a Ragline run: the id itself if it is a UUID, otherwise a hash of the id."""
+    """Return the UUID of a Ragline run: the id itself if it is a UUID, otherwise a hash of it."""
     try:
         return UUID(run_id)
     except ValueError:
@@ -96,5 +96,5 @@ def make_run_uuid(run_id: str) -> UUID:
 
 
 def make_job_uuid(run_id: str, job: str) -> UUID:
-    """The UUID of one job of a run. All events of this job have it."""
+    """Return the UUID of one job of a run. All events of this job contain it."""
     return uuid5(make_run_uuid(run_id), job)

@@ -1,7 +1,8 @@
 """Compares the searches that the candidate has answered with the other searches of the same time.
 
-The canary has chosen callers and not searches. So the design effect is measured on clients: one
-client with many searches says less than many clients.
+The canary consists of callers and not of searches. Many searches of one client say less about
+quality than the same number of searches of many clients. Therefore the design effect is measured on
+clients.
 """
 
 from __future__ import annotations
@@ -31,11 +32,11 @@ from ragline.storage.statements import load_statement
 class CanaryReport:
     """The newest searches since the first answer of the candidate to a caller of the canary.
 
-    At most MAX_SEARCHES are counted. `canary_searches` are those of callers of the canary. Of them,
-    the live generation answered `failures`, because the candidate could not answer.
-    `other_searches` are those of the other callers. The figures compare both groups. The other
-    searches are the reference. If the candidate has answered no caller of the canary, `since` is
-    None.
+    At most MAX_SEARCHES are counted in each group. `canary_searches` counts the searches of callers
+    of the canary. `failures` counts those of them that the live generation answered, because the
+    candidate could not. `other_searches` counts the searches of all other callers, which are the
+    reference. `figures` compare both groups. `since` is None if the candidate has answered no
+    caller of the canary.
     """
 
     collection: str

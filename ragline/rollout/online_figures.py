@@ -24,20 +24,23 @@ from ragline.rollout.share_comparison import (
 from ragline.storage.statements import load_statement
 
 FigureName = Literal["zero_results", "low_confidence", "clicked", "stale", "slow"]
-# A click counts if it comes within this time after its search. Younger searches do not count for
-# the clicks, because their clicks can still come.
+# A click counts if it comes within this time after its search. The share of clicks does not count
+# newer searches, because they can still get a click.
 CLICK_TIME = timedelta(minutes=10)
-# A difference of two search times below this is within the noise of a machine.
+# A search is not slow if it takes less than this time longer than the median of the reference,
+# because so small a difference can be chance.
 MIN_SLOWER_MS = 10.0
-# The number of searches of each group that are read, newest first. It limits the time of a look.
+# The maximum number of searches of each group that a comparison reads, the newest first. It limits
+# the time of the query.
 MAX_SEARCHES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A share of the searches. `words` completes the sentence "the share of …".
+    """An online figure: the share of searches with some event.
 
-    `searches` is the column that counts the searches of which the figure is a share.
+    `words` completes the sentence "the share of …". `searches` is the column with the number of
+    searches for which the event is known. The share is relative to this number.
     """
 
     name: FigureName
@@ -65,10 +68,10 @@ FIGURES = (
 
 @dataclass(frozen=True, slots=True)
 class FigureComparison:
-    """One online figure of two groups of searches. `shares` is None if a group has too few.
+    """The comparison of one online figure between a reference and new searches.
 
-    `margin` is how much worse the new share may be. `slow_ms` is the duration from which a search
-    counts as slow.
+    `shares` is None if a group has too few searches. `margin` is how much worse the new share may
+    be. A search counts as slow if it takes longer than `slow_ms` milliseconds.
     """
 
     name: FigureName
@@ -78,7 +81,7 @@ class FigureComparison:
 
     @property
     def worse(self) -> float:
-        """How much worse the new share is. A better share is negative."""
+        """How much worse the new share is. The value is negative if the new share is better."""
         if self.shares is None:
             return 0.0
         change = self.shares.difference
@@ -106,7 +109,7 @@ def find_figure(name: FigureName) -> Figure:
 def find_margin(settings: CollectionSettings, name: FigureName, reference_share: float) -> float:
     """Return how much worse a share may become before it is a breach.
 
-    The limit of slow searches is a share of one half. Above it, the median search is slow.
+    The share of slow searches may rise to one half. Above this share, the median search is slow.
     """
     rollout = settings.rollout
     if name == "clicked":
@@ -131,9 +134,9 @@ def compare_with_days_before(
 ) -> list[FigureComparison]:
     """Compare the searches of a live generation with those of the days before its promotion.
 
-    The new searches are those between `since` and `now`. The reference has the searches of other
-    generations in the days before `promoted_at`. During the first day after the promotion, the
-    reference has only the hours that have passed since then.
+    The new searches are those between `since` and `now`. The reference contains the searches of
+    other generations in the days before `promoted_at`. If, for example, three hours have passed
+    since the promotion, only the first three hours of each of these days count.
     """
     days = timedelta(days=settings.rollout.baseline_days)
     parameters = {
@@ -151,7 +154,7 @@ def compare_with_days_before(
 
 
 def list_limits(settings: CollectionSettings, now: datetime) -> dict[str, Any]:
-    """Return the parameters that say which searches are slow, clicked or of a low confidence."""
+    """Return the SQL parameters that define slow searches, clicks and a low confidence."""
     return {
         "end": now,
         "confident_from": settings.search.confident_from,
@@ -175,7 +178,10 @@ def _compare_hours(
 
 
 def count_clusters(figure: Figure, rows: Iterable[tuple[object, Mapping[str, Any]]]) -> list[Count]:
-    """Count the searches and the events of a figure for each cluster."""
+    """Count the searches and the events of a figure for each cluster.
+
+    `rows` are pairs: the cluster, and the counts of some searches by column.
+    """
     searches: dict[object, int] = defaultdict(int)
     events: dict[object, int] = defaultdict(int)
     for cluster, row in rows:
@@ -192,7 +198,10 @@ def compare_figure(
     design_effect: float,
     slow_ms: float | None,
 ) -> FigureComparison:
-    """Compare a figure of two groups of searches. Each group needs `rollout.min_searches`."""
+    """Compare a figure of two groups of searches.
+
+    The figure is not decided if a group has less than `rollout.min_searches` searches.
+    """
     counts = [sum(one.searches for one in group) for group in (reference, new)]
     if min(counts) < settings.rollout.min_searches:
         return FigureComparison(figure.name, None, 0.0, slow_ms)

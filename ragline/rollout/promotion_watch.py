@@ -1,8 +1,8 @@
-"""Watches a new live generation: its online figures are compared with the days before.
+"""Watches a new live generation: compares its online figures with the days before its promotion.
 
 The pipeline calls `watch_collection` every minute (`dagster_project.watch_sensor`) and at the end
-of a sync. The result is stored, so the status and the alarms do not compute it again. If a
-generation becomes live again, it is not watched, because an operator or the watch has chosen it.
+of a sync. The result is stored, so the status and the alarms do not compute it again. A generation
+that becomes live again by a rollback is not watched, because it was watched before.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ from ragline.rollout.online_figures import (
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# With this name, the watch is in the trail of generations.
+# The trail of generations names the watch by this word.
 WATCH = "watch"
-# If a new generation is as good as the old one, the watch raises a false alarm with at most this
-# probability. The number of looks does not change it.
+# The watch of a generation that is as good as the one before it raises a false alarm with at most
+# this probability. How often the watch compares the figures does not change this probability.
 ERROR_RATE = 0.01
 LEVEL = ERROR_RATE / len(FIGURES)
-# A breach ends when the newest searches are good. Their number is this multiple of
-# `rollout.min_searches`.
+# A breach ends when the newest searches are good. The watch examines this multiple of
+# `rollout.min_searches` searches for that.
 RECOVERY_FACTOR = 2
-# A breach ends when the figures are within this part of their margins. With the whole margin, it
-# could begin again at once.
+# A breach ends when its figures are worse by at most this part of their margins. With the whole
+# margins, the breach could begin again at once.
 RECOVERED_PART = 0.5
 
 # watching: no breach was found. breached: the figures are worse than before. rolled_back: the watch
-# has made the previous generation live again. ended: the time of the watch is over.
+# has made the previous generation live again. ended: the time of the watch has ended.
 WatchState = Literal["watching", "breached", "rolled_back", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchReport:
-    """The last look at a live generation.
+    """The last comparison of a watched generation.
 
     `reason` describes the figures of the breach. `rollback_error` says why the watch could not roll
-    back. `replaced_by` is the generation that a rollback made live.
+    back. `replaced_by` is the generation that the rollback of the watch made live.
     """
 
     collection: str
@@ -66,7 +66,10 @@ class WatchReport:
 
 @dataclass(frozen=True, slots=True)
 class _Watched:
-    """The live generation of a collection, and what the last look stored about it."""
+    """The live generation of a collection, and what the last comparison stored about it.
+
+    `is_return` says that it became live by a rollback.
+    """
 
     generation_id: int
     promoted_at: datetime
@@ -81,9 +84,10 @@ class _Watched:
 def watch_collection(
     database: Database, settings: CollectionSettings, now: datetime | None = None
 ) -> WatchReport | None:
-    """Look at the live generation of a collection, store the result, and roll back if configured.
+    """Compare the live generation of a collection with the days before, and store the result.
 
-    Returns None if no generation of the collection is watched. A second call is safe.
+    If there is a breach and the settings ask for it, roll back. Returns None if no generation of
+    the collection is watched. A second call is safe.
     """
     now = now or datetime.now(UTC)
     with database.begin() as connection:
@@ -104,7 +108,7 @@ def watch_collection(
 
 
 def list_breaches(figures: Sequence[FigureComparison]) -> list[FigureComparison]:
-    """Return the figures that are worse by more than their margin and more than by chance."""
+    """Return the figures that are worse by more than their margin, if chance cannot explain it."""
     return [
         figure
         for figure in figures
@@ -123,7 +127,7 @@ def _read_watched(connection: Connection, collection: str) -> _Watched | None:
 def _look(
     connection: Connection, settings: CollectionSettings, watched: _Watched, now: datetime
 ) -> tuple[WatchReport, datetime]:
-    """Return the report of a look, and the time from which the next look counts searches."""
+    """Return the report of a comparison, and the time from which the next one counts searches."""
     report = WatchReport(
         collection=settings.name,
         generation=watched.generation_id,
@@ -150,7 +154,10 @@ def _look_again(
     report: WatchReport,
     now: datetime,
 ) -> tuple[WatchReport, datetime]:
-    """Return whether a breach continues. If it has ended, the watch begins again."""
+    """Decide whether a breach continues. If it has ended, the watch begins again.
+
+    Returns the same as `_look`.
+    """
     figures = _read_newest_figures(connection, settings, watched, now)
     recovered = {
         figure.name
@@ -173,7 +180,7 @@ def _look_again(
 def _read_newest_figures(
     connection: Connection, settings: CollectionSettings, watched: _Watched, now: datetime
 ) -> list[FigureComparison]:
-    """Compare the newest searches since a breach. The list is empty if they are too few."""
+    """Compare the newest searches since a breach. The list is empty if there are too few."""
     parameters = {
         "collection": settings.name,
         "generation_id": watched.generation_id,

@@ -1,4 +1,4 @@
-"""Shadow reads: searches that the candidate answers too, and what both answers have in common.
+"""Shadow reads: searches that the candidate also answers, and what both answers have in common.
 
 The texts and the hits of the answers are not stored. The query is not stored either: the record of
 the search has the same `request_id`, and contains as much of the query as `query_text` allows.
@@ -23,7 +23,7 @@ from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
-# Older shadow reads say little about the index of today, which has received changes since.
+# Older shadow reads are not used, because the index has changed since then.
 PERIOD = timedelta(days=7)
 
 
@@ -33,7 +33,7 @@ class ShadowRead:
 
     `overlap` and `rank_biased_overlap` compare the first ten documents, because the chunks of two
     generations can differ. If the candidate failed, `error` is the name of the error, and the
-    measures of the candidate are None. The milliseconds are those of the whole search.
+    values of the candidate are None. The milliseconds are those of the whole search.
     """
 
     id: UUID
@@ -56,7 +56,8 @@ class ShadowRead:
 class ShadowFigures:
     """The shadow reads of one pair of generations.
 
-    The medians and the means are those of the reads without an error. They are None if all failed.
+    The medians (`p50_ms`) and the mean overlaps are those of the reads without an error. They are
+    None if all reads failed.
     """
 
     reads: int
@@ -138,7 +139,7 @@ def read_shadow_figures(
 def read_candidates(database: Database, collections: Sequence[str]) -> dict[str, int]:
     """Return the newest candidate of each of these collections.
 
-    A collection without a candidate is left out. A generation that is being built is no candidate.
+    A collection without a candidate is left out. A generation that is being built does not count.
     """
     with database.connect() as connection:
         statement = load_statement("rollout/select_candidates")

@@ -1,13 +1,14 @@
 """Compares a share of searches in two groups, such as the searches that found nothing.
 
 Searches are not independent: one caller repeats a failing query, and a Sunday has other questions
-than a Monday. So the variance of a share is multiplied by a design effect, which is measured on
-groups of searches that belong together (clients, hours or days). Source: Kish, "Survey Sampling",
+than a Monday. So the variance of a share is multiplied by a design effect. The design effect is
+measured on clusters: searches of one client, one hour or one day. Source: Kish, "Survey Sampling",
 1965, and Deng, Knoblich and Lu, "Applying the delta method in metric analytics", 2018.
 
-A watch looks again and again. An ordinary p-value would find a difference sooner or later. So the
-p-value is that of a mixture sequential probability ratio test, which is valid at every look.
-Source: Johari, Pekelis and Walsh, "Always valid inference", 2015.
+The watch repeats its comparison every minute. With an ordinary p-value, it would find a difference
+by chance sooner or later. So the p-value is that of a mixture sequential probability ratio test. It
+is valid for each of the repeated comparisons. Source: Johari, Pekelis and Walsh, "Always valid
+inference", 2015.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from math import exp, sqrt
 from statistics import NormalDist
 
 CONFIDENCE = 0.95
-# Below this number of clusters, the design effect is mostly noise.
+# With fewer clusters, the design effect cannot be measured.
 MIN_CLUSTERS = 5
-# A larger exponent than this does not fit a float. Its p-value is 0.
+# The exponential function of a larger exponent is no float. The p-value is then 0.
 MAX_EXPONENT = 700.0
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Searches that belong together, and how many of them have the event."""
+    """The number of searches in a cluster, and how many of them have the event."""
 
     searches: int
     events: int
@@ -37,7 +38,8 @@ class ShareComparison:
     """A share of two groups. `difference` is the new share minus the reference share.
 
     With 95 % confidence, the true difference is from `low` to `high`. `p_value` is the probability
-    that a watch ever finds so large a change for the worse if nothing has changed.
+    that any of the repeated comparisons finds so strong evidence for a worse share although nothing
+    has changed.
     """
 
     reference_share: float
@@ -59,7 +61,7 @@ def compare_shares(
     is_rise_worse: bool,
     design_effect: float = 1.0,
 ) -> ShareComparison | None:
-    """Compare the share of the events in two groups. It is None if a group has no searches.
+    """Compare the share of searches with an event. Returns None if a group has no searches.
 
     `expected_change` is the size of a change that matters. The test finds such a change soonest.
     """
@@ -84,7 +86,7 @@ def compare_shares(
 
 
 def find_design_effect(clusters: Sequence[Count]) -> float:
-    """Return how much larger the variance of the share is than that of independent searches.
+    """Return the factor by which the variance of the share is larger than for independent searches.
 
     The result is at least 1. With fewer than MIN_CLUSTERS clusters, or without a variance, it is 1.
     """
@@ -98,11 +100,11 @@ def find_design_effect(clusters: Sequence[Count]) -> float:
 
 
 def find_sequential_p_value(worse: float, variance: float, expected_change: float) -> float:
-    """Return the p-value of a change for the worse, which is valid at every look.
+    """Return the p-value of a worse share. It is valid for each of repeated comparisons.
 
-    `worse` is positive for a change for the worse, and `variance` is that of the difference. The
-    likelihood ratio is mixed over normally distributed changes with the deviation
-    `expected_change`.
+    `worse` is the difference of the shares, positive if the new share is worse. `variance` is the
+    variance of the difference. The likelihood ratio is mixed over normally distributed changes with
+    the standard deviation `expected_change`.
     """
     if worse <= 0 or variance <= 0:
         return 1.0
@@ -118,7 +120,7 @@ def _add(counts: Sequence[Count]) -> Count:
 
 
 def _find_null_variance(before: Count, after: Count) -> float:
-    """The variance of the difference if both true shares are equal.
+    """Return the variance of the difference if both true shares are equal.
 
     Two events and two other searches are added, so that a share of 0 has a variance. Source:
     Agresti and Coull, "Approximate is better than exact", 1998.
@@ -129,7 +131,7 @@ def _find_null_variance(before: Count, after: Count) -> float:
 
 
 def _find_interval(before: Count, after: Count, design_effect: float) -> tuple[float, float]:
-    """The interval of the difference: "plus four" of Agresti and Caffo, with a design effect."""
+    """Return the interval of the difference by the method "plus four" of Agresti and Caffo."""
     first, second = ((one.events + 1) / (one.searches + 2) for one in (before, after))
     variance = first * (1 - first) / (before.searches + 2)
     variance += second * (1 - second) / (after.searches + 2)

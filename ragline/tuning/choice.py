@@ -1,8 +1,9 @@
 """Chooses the best values of some settings with optuna, and cross-validates the choice.
 
-A choice fits the queries on which it is made. So the gain on these queries is larger than the true
-gain. Therefore the choice is repeated for each fold without the queries of the fold, and is
-measured on these queries. Only this gain decides whether the settings are proposed.
+Chosen settings fit the queries on which they were chosen. So the gain on these queries is larger
+than the true gain. Therefore the queries are divided into folds. For each fold, settings are chosen
+on the other queries and measured on the queries of the fold. Only this cross-validated gain decides
+whether the settings are proposed.
 """
 
 from __future__ import annotations
@@ -17,29 +18,29 @@ from numpy.typing import NDArray
 from ragline.configuration import SearchSettings
 from ragline.gate.comparison import Values
 
-# Scores each query with some settings, in a fixed order of the queries.
+# A function that returns the score of each query with some settings, in a fixed order of queries.
 ScoreQueries = Callable[[SearchSettings], Values]
 # The values that are tried for each setting, ascending.
 Space = Mapping[str, Sequence[float]]
 
-# A changed setting must raise the mean by this much. Otherwise the present value is kept, so that a
-# proposal changes no setting without effect.
+# A changed setting must raise the mean score by at least this value. Otherwise its present value is
+# kept, so that a proposal contains no change without effect.
 MIN_STEP = 0.001
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
-# The settings that every search uses. With the largest feedback weight, the first hits count half
-# as much as the query.
+# The values for the settings of every search. With the feedback weight 0.5, the first hits count
+# half as much as the query.
 SEARCH_SPACE: Space = {
     "vector_weight": WEIGHTS,
     "feedback_weight": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
     "candidates": (50, 100, 200),
 }
-# The settings that only reranked searches use. More candidates would take seconds on a processor.
+# The values for the settings of reranked searches. Without a GPU, more candidates take seconds.
 RERANK_SPACE: Space = {"rerank_weight": WEIGHTS, "rerank_candidates": (10, 20, 30, 50)}
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The effort for a tuning: the trials for each choice, the number of folds, and the seed."""
+    """The effort of a tuning: trials for each choice, and folds; and the seed of the trials."""
 
     trials: int
     folds: int
@@ -50,8 +51,8 @@ class Budget:
 class Choice:
     """The settings that were chosen on all queries.
 
-    `validated` has the score of each query with the settings that were chosen without its fold.
-    `present` has its score with the present settings.
+    `validated` contains the score of each query with the settings that were chosen without the fold
+    of the query. `present` contains its score with the present settings.
     """
 
     settings: SearchSettings
@@ -68,7 +69,7 @@ def choose_settings(
 ) -> Choice:
     """Choose the best settings on all queries, and cross-validate the choice.
 
-    The present value of each setting is always tried too.
+    The present value of each setting is always one of the tried values.
     """
     own = {name: sorted({*values, getattr(present, name)}) for name, values in space.items()}
     folds = assign_folds(keys, budget.folds)
@@ -81,7 +82,7 @@ def choose_settings(
 
 
 def assign_folds(keys: Sequence[str], folds: int) -> NDArray[np.int64]:
-    """Return the fold of each query. Folds differ in size by at most one.
+    """Return the number of each query's fold. The sizes of two folds differ by at most one.
 
     The order of the SHA-256 hashes of the ids decides, and not the order of `keys`.
     """
@@ -98,7 +99,7 @@ def _choose(
     used: NDArray[np.bool_],
     budget: Budget,
 ) -> SearchSettings:
-    """Choose the settings with the best mean over the used queries."""
+    """Choose the settings with the best mean score over the queries for which `used` is true."""
 
     def mean(settings: SearchSettings) -> float:
         return float(score(settings)[used].mean())
@@ -110,7 +111,7 @@ def _find_best(
     mean: Callable[[SearchSettings], float], present: SearchSettings, space: Space, budget: Budget
 ) -> dict[str, float]:
     """Return the best values that optuna finds. The first trial has the present settings."""
-    # optuna takes a second to import, and only this command needs it.
+    # optuna takes a second to import, and only a tuning needs it.
     import optuna
 
     def measure(trial: optuna.Trial) -> float:
@@ -132,7 +133,7 @@ def _keep_present(
     present: SearchSettings,
     best: Mapping[str, float],
 ) -> SearchSettings:
-    """Return the best settings, with the present value of each setting that gains too little."""
+    """Return the best settings, but keep the present value of a setting that gains too little."""
     chosen = present.model_copy(update=best)
     for name in best:
         kept = chosen.model_copy(update={name: getattr(present, name)})

@@ -1,7 +1,7 @@
 """Chooses the chunk size and the overlap of a collection on trial indexes.
 
-Each chunk size needs an index of its own, so only a few are tried, and all of them are measured.
-The search settings are the present ones.
+Each chunk size needs an index of its own, so only a few sizes are tried. Each of them is measured
+with the present search settings. In this module, a chunk size includes its overlap.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ragline.tuning.measurement import MeasuredIndex
 from ragline.tuning.report import Change
 from ragline.tuning.trial_index import build_trial
 
-# The default model reads 254 tokens.
+# The default model reads at most 254 tokens.
 SIZES = (100, 150, 200, 254)
 OVERLAPS = (0, 20)
 
@@ -26,7 +26,7 @@ Chunking = tuple[int, int]
 
 
 def list_chunkings(present: ChunkingSettings, max_tokens: int) -> list[ChunkingSettings]:
-    """Return the chunk sizes to try: the present ones first, then others that the model reads."""
+    """Return the chunk sizes to try: first the present one, then others up to `max_tokens`."""
     tried = {(present.max_tokens, present.overlap_tokens): present}
     for size in SIZES:
         for overlap in OVERLAPS:
@@ -38,7 +38,10 @@ def list_chunkings(present: ChunkingSettings, max_tokens: int) -> list[ChunkingS
 def build_trials(
     index: MeasuredIndex, settings: CollectionSettings, golden: GoldenSet
 ) -> dict[Chunking, tuple[int, Values]]:
-    """Build and measure one trial for each chunk size; return generation and nDCG@10 by size."""
+    """Build and measure one generation for each chunk size.
+
+    Returns the id of the generation and the nDCG@10 of each query, by chunk size.
+    """
     max_tokens = index.models.embedder(settings.embedding_model).tokenizer.max_tokens
     trials = {}
     for chunking in list_chunkings(settings.chunking, max_tokens):
@@ -53,7 +56,8 @@ def choose_chunking(
 ) -> tuple[Chunking, Values]:
     """Choose the best chunk size, and cross-validate the choice.
 
-    The second value has the score of each query with the size that was chosen without its fold.
+    The second result is the score of each query with the size that was chosen without the fold of
+    the query.
     """
     assigned = assign_folds(keys, folds)
     validated = np.empty(len(keys))
@@ -64,7 +68,7 @@ def choose_chunking(
 
 
 def list_chunking_changes(present: Chunking, chosen: Chunking) -> tuple[Change, ...]:
-    """Return the settings of the chunking that differ."""
+    """Return the settings that differ between two chunk sizes."""
     names = ("max_tokens", "overlap_tokens")
     pairs = zip(names, present, chosen, strict=True)
     return tuple(Change(name, old, new) for name, old, new in pairs if old != new)
@@ -73,7 +77,10 @@ def list_chunking_changes(present: Chunking, chosen: Chunking) -> tuple[Change, 
 def _find_best(
     measured: Mapping[Chunking, Values], present: Chunking, used: np.typing.NDArray[np.bool_]
 ) -> Chunking:
-    """Return the size with the best mean, or the present one if the others gain too little."""
+    """Return the chunk size with the best mean over the queries for which `used` is true.
+
+    If it gains less than MIN_STEP, return the present chunk size.
+    """
     means = {chunking: float(values[used].mean()) for chunking, values in measured.items()}
     best = max(means, key=means.__getitem__)
     return best if means[best] >= means[present] + MIN_STEP else present

@@ -1,4 +1,4 @@
-"""Measures the nDCG@10 of each query of a golden set by real searches of one generation."""
+"""Measures the nDCG@10 of each query of a golden set by searches in one generation."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 from ragline.tuning.report import Gain
 
-# The time limit of one search. No caller waits for it.
+# The time limit of one search. It is long, because no caller waits for the search.
 TIMEOUT_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class MeasuredIndex:
-    """A database with generations of a collection, and what a measurement of them needs."""
+    """A database with generations of a collection, and everything that their measurement needs."""
 
     database: Database
     configuration: Configuration
@@ -32,7 +32,7 @@ class MeasuredIndex:
     progress: Progress
 
     def make_searcher(self, settings: CollectionSettings | None = None) -> Searcher:
-        """Return a searcher. `settings` replaces those of its collection."""
+        """Return a searcher. `settings` replaces the configured settings of the same collection."""
         configuration = self.configuration
         if settings is not None:
             configuration = configuration.replace_collection(settings)
@@ -46,7 +46,7 @@ class MeasuredIndex:
         *,
         should_rerank: bool = False,
     ) -> Values:
-        """Search for each query with some settings, and return the nDCG@10 of each.
+        """Search for each query with some settings, and return the nDCG@10 of each query.
 
         The values are in the order of `golden.queries`.
         """

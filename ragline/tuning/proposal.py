@@ -12,7 +12,7 @@ SUBJECTS = {
     "rerank": "reranked searches",
     "chunking": "the chunking",
 }
-# The part of a collection in `ragline.yaml` that has the settings of each stage.
+# The section of a collection in `ragline.yaml` that contains the settings of each stage of tuning.
 SECTIONS = {"search": "search", "rerank": "search", "chunking": "chunking"}
 SHOWN_HASH_DIGITS = 12
 

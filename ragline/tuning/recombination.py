@@ -1,8 +1,8 @@
-"""The scores of search settings, computed from searches that are made only once.
+"""Computes the scores of many search settings from searches that are made only once.
 
-The results of the legs do not depend on the weights, so each query is searched once. Only the
-feedback pass can need another vector search. It needs one if the first entries or the feedback
-weight change. The search itself uses the same functions for the fusion and the blend.
+What the legs find does not depend on the weights, so each query is searched once. Only the feedback
+pass can need another vector search: if its first entries or the feedback weight change. The fusion
+and the blend of rerank scores use the same functions as a search.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ from ragline.tuning.measurement import TIMEOUT_MS
 class _SearchedQuery:
     """What the legs found for one query.
 
-    `moved` has the vector legs of feedback passes, by the first entries and the feedback weight.
+    `moved` contains the vector legs of the feedback passes that were run. Its keys are the first
+    entries and the feedback weight.
     """
 
     retrieval: Retrieval
@@ -66,8 +67,8 @@ class SearchedQueries:
         candidates: int,
         progress: Progress,
     ) -> None:
-        """Search for each query. `candidates` is the largest depth that will be tried."""
-        # With these weights both legs are run, and no feedback pass.
+        """Search for each query. `candidates` is the largest value that will be tried for it."""
+        # With these weights, both legs are run, and the feedback pass is not.
         both = {"vector_weight": 0.5, "feedback_weight": 0.0, "candidates": candidates}
         self.golden = golden
         self.keys = tuple(golden.queries)
@@ -89,7 +90,7 @@ class SearchedQueries:
     def score(self, settings: SearchSettings) -> Values:
         """Return the nDCG@10 of each query, in the order of `keys`, for searches without reranking.
 
-        Equal settings are computed once.
+        The result is stored, so a second call with equal settings computes nothing.
         """
         tried = (settings.vector_weight, settings.feedback_weight, settings.candidates)
         if tried not in self._scores:
@@ -128,7 +129,7 @@ class SearchedQueries:
         return _SearchedQuery(retrieval, planned, legs)
 
     def _run_feedback(self, searched: _SearchedQuery, weight: float, first: tuple[int, ...]) -> Leg:
-        """Return the vector leg of a feedback pass. It is run once for equal values."""
+        """Return the vector leg of a feedback pass. With equal arguments, it is run only once."""
         tried = (first, weight)
         if tried not in searched.moved:
             settings = searched.retrieval.settings.model_copy(update={"feedback_weight": weight})
@@ -147,14 +148,14 @@ class SearchedQueries:
     def _read_documents(
         self, connection: Connection, retrieval: Retrieval, legs: Iterable[Leg]
     ) -> None:
-        """Read the documents of the entries that are not known yet."""
+        """Read the source and the document id of each entry for which they are not known yet."""
         found = {int(id_) for leg in legs for id_ in leg.ids} - self._documents.keys()
         for row in select_hit_rows(connection, retrieval.generation.id, sorted(found)):
             self._documents[row["id"]] = (row["source"], row["document_id"])
 
     @contextmanager
     def _begin(self, retrieval: Retrieval) -> Iterator[tuple[Connection, Retrieval]]:
-        """Open a transaction, and give the retrieval the whole time limit again."""
+        """Open a transaction. Yield it with a retrieval whose time limit starts now."""
         timed = replace(retrieval, deadline=Deadline(TIMEOUT_MS))
         with self._searcher.read(timed, None) as connection:
             yield connection, timed
@@ -166,15 +167,15 @@ class SearchedQueries:
         return keep_best_scores(
             (self.golden.name_document(key, *self._documents[id_]), score)
             for id_, score in pairs
-            # An entry that was deleted after the search has no document.
+            # The document of an entry is unknown if the entry was deleted after the search.
             if id_ in self._documents
         )
 
 
 class RerankedQueries:
-    """The queries of a golden set with the reranker's scores of their first candidates.
+    """The queries of a golden set, with the reranker's scores of their first candidates.
 
-    The scores do not depend on the settings of reranking, so each query is scored once.
+    These scores do not depend on the settings of reranking, so they are computed only once.
     """
 
     def __init__(
@@ -205,7 +206,7 @@ class RerankedQueries:
     def score(self, settings: SearchSettings) -> Values:
         """Return the nDCG@10 of each query for reranked searches.
 
-        Equal settings are computed once.
+        The result is stored, so a second call with equal settings computes nothing.
         """
         tried = (settings.rerank_weight, settings.rerank_candidates)
         if tried not in self._scores:

@@ -15,7 +15,8 @@ class Gain:
     """The nDCG@10 of the present and of the chosen settings over the same queries.
 
     With 95 % confidence, the true difference is not below `low`. With 95 % confidence, it is not
-    above `high`. `fell` and `rose` count queries.
+    above `high`. `fell` and `rose` count the queries whose score is lower or higher with the chosen
+    settings.
     """
 
     queries: int
@@ -41,10 +42,11 @@ class Change:
 class StageReport:
     """The result for the settings of one stage: every search, reranking, or chunking.
 
-    `changes` has the best settings that were found, also if they are not proposed. `validated` is
-    the gain on the split `tune` by cross-validation, and it decides. `untouched` is the gain on the
-    queries of `gate` and `holdout` together. `by_split` has the gain on each of them. Without a
-    change, `validated` and `untouched` are None, and `by_split` is empty.
+    `changes` contains the best settings that were found, also if they are not proposed. `validated`
+    is the cross-validated gain on the split `tune`. It decides whether they are proposed.
+    `untouched` is the gain on the queries of `gate` and `holdout` together, and `by_split` the gain
+    on each of these splits. Without a change, `validated` and `untouched` are None, and `by_split`
+    is empty.
     """
 
     stage: Stage
@@ -78,6 +80,6 @@ class TuningReport:
 
     @property
     def proposed(self) -> tuple[Change, ...]:
-        """The changes of all stages that are proposed."""
+        """The proposed changes of all stages."""
         stages = (one for one in self.stages if one.decision == "propose")
         return tuple(change for one in stages for change in one.changes)

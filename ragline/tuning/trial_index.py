@@ -1,7 +1,7 @@
 """Builds generations with other chunk sizes in a scratch database, where no search uses them.
 
 The scratch database receives the documents of the collection, their stored parses and the vectors
-of the live generation. No source is read. The stages that build a generation are those of a sync.
+of the live generation. No source is read. The functions of a sync chunk, embed and index there.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ from ragline.tuning.measurement import MeasuredIndex
 
 @contextmanager
 def open_trial_index(index: MeasuredIndex, collection: str) -> Iterator[MeasuredIndex]:
-    """Copy a collection without its generations to a scratch database. Drop it after the block."""
+    """Copy a collection without its generations to a scratch database, and yield this database.
+
+    The scratch database is dropped after the block.
+    """
     with open_scratch_database(index.database) as scratch:
         _copy_collection(index.database, scratch, collection)
         yield replace(index, database=scratch)
@@ -43,7 +46,7 @@ def open_trial_index(index: MeasuredIndex, collection: str) -> Iterator[Measured
 def build_trial(
     index: MeasuredIndex, settings: CollectionSettings, chunking: ChunkingSettings
 ) -> int:
-    """Build a generation with other chunks in a scratch database; return its id.
+    """Build a generation with other chunks in a scratch database; return the generation's id.
 
     Raises:
         IncompleteGenerationError: documents are missing after the build, or the build failed.
@@ -89,7 +92,8 @@ def _copy_collection(source: Database, target: Database, collection: str) -> Non
 
 
 def _describe_trial(settings: CollectionSettings, chunking: ChunkingSettings) -> CollectionSettings:
-    # Without a golden set and approvals, a sync promotes the generation without an operator.
+    # The settings contain no golden set and require no approval, so that a sync promotes the
+    # generation.
     return CollectionSettings(
         name=settings.name,
         embedding_model=settings.embedding_model,

@@ -1,7 +1,7 @@
 """Tunes the settings of a collection: the entry point of this package.
 
-The settings are chosen on the split `tune` of the golden set. No choice uses the splits `gate` and
-`holdout`. Real searches measure the result on them.
+The settings are chosen on the split `tune` of the golden set. The splits `gate` and `holdout` are
+not used for the choice. The chosen settings are measured by searches for their queries.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from ragline.tuning.recombination import RerankedQueries, SearchedQueries
 from ragline.tuning.report import Change, Stage, StageReport, TuningReport
 from ragline.tuning.trial_index import open_trial_index
 
-# With fewer queries, a choice fits single queries, and no realistic gain can be told from chance.
+# With fewer queries, a choice fits single queries, and a realistic gain cannot be distinguished
+# from chance.
 MIN_QUERIES = 20
 DEFAULT_BUDGET = Budget(trials=60, folds=5, seed=SEED)
 DEFAULT_STAGES: tuple[Stage, ...] = ("search", "rerank")
@@ -41,7 +42,7 @@ UNTOUCHED: tuple[Split, ...] = ("gate", "holdout")
 
 @dataclass(frozen=True, slots=True)
 class GoldenParts:
-    """The splits of a golden set: `tune` for the choice, and the untouched ones for figures."""
+    """The splits of a golden set: `tune` for the choice, and the untouched splits to measure it."""
 
     tune: GoldenSet
     untouched: dict[Split, GoldenSet]
@@ -53,7 +54,7 @@ class GoldenParts:
 
 @dataclass(frozen=True, slots=True)
 class _Tuning:
-    """One tuning: the index that it measures, and how long it searches for better settings."""
+    """One tuning: the index that it measures, the golden set, and the effort (`Budget`)."""
 
     index: MeasuredIndex
     settings: CollectionSettings
@@ -163,7 +164,7 @@ class _Tuning:
         tuned: tuple[Values, Values],
         measure: Callable[[GoldenSet], tuple[Values, Values]],
     ) -> StageReport:
-        """Decide on the cross-validated gain, and measure the untouched queries."""
+        """Return the report of a stage. The cross-validated gain decides what is proposed."""
         if not changes:
             return StageReport(stage, "keep", (), None, None, {})
         seed = self.budget.seed
@@ -193,7 +194,7 @@ def tune_collection(
 ) -> TuningReport:
     """Choose settings of a collection on its live generation. The index does not change.
 
-    The stage `search` is always tuned. Two calls with an equal index and budget give the same
+    The stage `search` is always tuned. Two calls with the same index and budget choose the same
     settings. The stage `chunking` builds generations in a scratch database.
 
     Raises:
@@ -247,11 +248,11 @@ def read_parts(folder: Path) -> GoldenParts:
 def list_changes(
     present: SearchSettings, chosen: SearchSettings, space: Space
 ) -> tuple[Change, ...]:
-    """Return the settings of a space that differ."""
+    """Return the settings in `space` that differ between `present` and `chosen`."""
     pairs = ((name, getattr(present, name), getattr(chosen, name)) for name in space)
     return tuple(Change(name, old, new) for name, old, new in pairs if old != new)
 
 
 def _find_largest(settings: SearchSettings, space: Space, name: str) -> int:
-    """Return the largest value of a setting that is tried. The present one is tried too."""
+    """Return the largest value that is tried for a setting, including its present value."""
     return int(max(*space[name], getattr(settings, name)))
