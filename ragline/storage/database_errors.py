@@ -5,6 +5,7 @@ Errors of a statement, such as a wrong value or a missing table, remain errors o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,8 @@ UNSTORABLE = ("22", "54")
 LOCK_TIMEOUT = "55P03"
 # Two transactions waited for locks of each other, and Postgres ended this one.
 DEADLOCK = "40P01"
+# The path of a table in a tablespace begins so, and has the id of the tablespace.
+TABLESPACE = re.compile(r"\bpg_tblspc/(\d+)/")
 READ_ONLY_ADVICE = (
     "it is read-only because it is a standby, because of default_transaction_read_only, or to "
     "protect a full disk; name the primary server in RAGLINE_DATABASE_URL"
@@ -163,7 +166,7 @@ def _translate_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavail
     server = _describe_server(url)
     home = find_embedded_home(url)
     if state == DISK_FULL:
-        disk = f"the disk of {home}" if home else "the disk of the server"
+        disk = _name_disk(home, reason)
         return DatabaseDiskFullError(
             f"{server} cannot write: {reason}; free space on {disk}, then run the command again "
             "(docs/runbooks/disk-full.md)"
@@ -188,6 +191,16 @@ def _translate_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavail
             "RAGLINE_DATABASE_URL is right (docs/runbooks/database-away.md)"
         )
     return DatabaseUnavailableError(f"{server} does not answer: {reason}; {advice}")
+
+
+def _name_disk(home: Path | None, reason: str) -> str:
+    """Name the disk that an error of Postgres is about. A tablespace can have a disk of its own."""
+    if space := TABLESPACE.search(reason):
+        return (
+            f"the disk of the tablespace (`select pg_tablespace_location({space[1]})` shows its "
+            "folder)"
+        )
+    return f"the disk of {home}" if home else "the disk of the server"
 
 
 def _read_refusal(reason: str) -> str | None:

@@ -8,6 +8,7 @@ times; the ordinary run, once. A full disk ends a build too.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import signal
@@ -19,11 +20,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from command_process import CommandProcess
 from killed_commands import (
     ATTEMPTS,
     LOG,
+    Ending,
     draw_times,
     embedded_url,
     has_rows,
@@ -35,11 +38,18 @@ from killed_commands import (
 )
 from ragline_home import Home
 from repetition_counts import choose_count
+from small_disks import fill_disk, mount_disk
 
-from ragline.configuration import load_configuration
+from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
+from ragline.lifecycle.candidate_proof import prove_candidate
+from ragline.lifecycle.generations import list_undropped
+from ragline.lifecycle.index_report import IndexReport
 from ragline.lifecycle.run_context import RunContext
-from ragline.storage.database import connect_database
+from ragline.search.messages import SearchRequest
+from ragline.search.searcher import Searcher
+from ragline.status import read_status
+from ragline.storage.database import Database, connect_database
 from ragline.storage.embedded_postgres import embedded_postgres
 
 pytestmark = pytest.mark.timeout(1_200)
@@ -75,6 +85,12 @@ select c.relname, i.indisvalid from pg_index as i join pg_class as c on c.oid = 
 where c.relname like 'entries_2_embedding%'
 """
 VECTORS = "select count(*) from ragline.embeddings"
+LOG_FILE_BYTES = 16 * 1024**2
+# The log file of Postgres has this much space left, which is enough for a part of the vectors.
+LEFT_LOG_BYTES = 1_300_000
+# The space on a full disk. In the first case, Postgres starts, and a build does not fit. In the
+# second case, all vectors fit, and the next file of the log of Postgres does not.
+LEFT_BYTES = {"tables": 700_000, "log": 6_000_000}
 
 
 @dataclass(frozen=True)
@@ -226,3 +242,126 @@ def kill(home: Home, process: CommandProcess, chance: random.Random, victim: str
         return has_begun(home) and kill_one(chance, list_servers(home, "backend"))
     process.kill()
     return True
+
+
+@pytest.mark.parametrize("part", ["tables", "log"])
+def test_build_on_a_full_disk_continues_after_there_is_space(
+    base: Path, undisturbed: Built, tmp_path: Path, part: str
+) -> None:
+    """Without space for a table, a statement fails. Without space for its log, Postgres ends."""
+    with mount_disk(tmp_path / "disk", 160) as disk:
+        home = copy_home(base, disk)
+        with opened(home) as url:
+            database = connect_database(url)
+            hits, live_vectors = search(database, home), count_vectors(url)
+            if part == "log":
+                use_log(url)
+            ballast = fill_disk(disk, LEFT_BYTES[part])
+            ending = wait_for_end(home.start("generation", "build", "notes", "--json"))
+            check_full_disk(ending, f"the disk of {disk}/.ragline")
+            if part == "tables":
+                assert search(database, home) == hits
+            ballast.unlink()
+            database.engine.dispose()
+        with opened(home) as url:
+            assert [state for state, *_ in query(url, COUNTS)] == ["live", "building"]
+            kept = count_vectors(url)
+        report = home.read("generation", "build", "notes")
+        LOG.info("%d vectors kept, %d made", kept, report["embeddings_made"])
+        assert kept + report["embeddings_made"] == undisturbed.vectors
+        assert part == "tables" or live_vectors < kept < undisturbed.vectors
+        with opened(home) as url:
+            assert read_content(url) == undisturbed.content
+
+
+def use_log(url: str) -> None:
+    """Write to the log of Postgres until only LEFT_LOG_BYTES are left in its last file."""
+    query(url, "select pg_switch_wal()")
+    ((used,),) = query(url, "select pg_current_wal_lsn() - '0/0'")
+    written = LOG_FILE_BYTES - LEFT_LOG_BYTES - int(used) % LOG_FILE_BYTES
+    query(url, f"select pg_logical_emit_message(true, 'test', repeat('0', {written}))")
+
+
+def check_full_disk(ending: Ending, disk: str) -> None:
+    """The command ended with one line that says what happened, where, and what to do."""
+    assert ending.status == 1
+    assert "DatabaseDiskFullError: the embedded Postgres in" in ending.said
+    assert f"free space on {disk}" in ending.said
+    assert "then run the command again (docs/runbooks/disk-full.md)" in ending.said
+    assert "Traceback" not in ending.said
+
+
+def search(database: Database, home: Home, words: str = "lighthouse") -> list[str]:
+    configuration = load_configuration(home.folder / "ragline.yaml")
+    request = SearchRequest("notes", words, mode="keyword")
+    return [hit.document_id for hit in Searcher(database, configuration).search(request).hits]
+
+
+def test_live_index_receives_changes_while_the_new_one_has_no_space(
+    base: Path,
+    tree: Path,
+    tmp_path: Path,
+    embedder: Embedder,
+    run_stages: Callable[[RunContext], dict[str, object]],
+) -> None:
+    """The disk of a tablespace is full, and the other disk of Postgres has space."""
+    home = copy_home(base, tmp_path / "home")
+    notes = tmp_path / "notes.jsonl"
+    shutil.copy(tree / "notes.jsonl", notes)
+    (home.folder / "ragline.yaml").write_text(CONFIGURATION.format(tree=tmp_path, max_tokens=48))
+    configuration = load_configuration(home.folder / "ragline.yaml")
+    with mount_disk(tmp_path / "disk", 8) as disk, opened(home) as url:
+        use_tablespace(home, url, disk)
+        database = connect_database(url)
+
+        def sync(run_id: str) -> IndexReport:
+            run_context = RunContext(configuration, database, run_id)
+            run_context.models.add_embedder(embedder.space.model, embedder)
+            report = run_stages(run_context)["notes"]
+            assert isinstance(report, IndexReport)
+            return report
+
+        ballast = fill_disk(disk, 200_000)
+        ending = wait_for_end(home.start("generation", "build", "notes", "--json"))
+        check_full_disk(ending, "the disk of the tablespace")
+        lines = notes.read_text("utf-8").splitlines()
+        added = json.dumps({"_id": "new", "text": "A walrus sleeps."})
+        notes.write_text("\n".join([*lines[1:], added]), "utf-8")
+        sync("full")
+        assert search(database, home, "walrus") == ["new"]
+        assert "000" not in search(database, home, '"Note 0"')
+        ((alarm, said),) = read_alarms(database)
+        assert alarm == "generation_build_failed"
+        assert "free space on the disk of the tablespace" in said
+        ballast.unlink()
+        assert sync("free").error is None
+        assert read_alarms(database) == []
+        assert list_faults(database, configuration) == ()
+        database.engine.dispose()
+
+
+def use_tablespace(home: Home, url: str, disk: Path) -> None:
+    """Let new tables of the database be on another disk."""
+    folder = disk / "space"
+    folder.mkdir()
+    owner = (home.folder / ".ragline/postgres").stat()
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"create tablespace small location '{folder}'".encode())
+        connection.execute("alter database ragline set default_tablespace = small")
+
+
+def read_alarms(database: Database) -> list[tuple[str, str]]:
+    status = read_status(database)
+    collections = [alarm for one in status.collections for alarm in one.alarm_details]
+    sources = [alarm for one in status.sources for alarm in one.alarm_details]
+    return [(alarm.name, alarm.text) for alarm in [*collections, *sources]]
+
+
+def list_faults(database: Database, configuration: Configuration) -> tuple[str, ...]:
+    """What does not agree with the ledger in the complete candidate."""
+    with database.connect() as connection:
+        (candidate,) = (
+            one for one in list_undropped(connection, "notes") if one.state == "candidate"
+        )
+    return prove_candidate(database, configuration, "notes", candidate).faults

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from small_disks import fill_disk, mount_disk
 
 from dagster_project import processes
 from dagster_project.disk_watch import DiskWatch
@@ -31,19 +31,8 @@ time.sleep(600)
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 64 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-    except FileNotFoundError:
-        pytest.skip("there is no program `mount` here")
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with mount_disk(tmp_path / "disk", 64) as folder:
+        yield folder
 
 
 @pytest.fixture(autouse=True)
@@ -53,18 +42,6 @@ def handlers() -> Iterator[None]:
     yield
     for number, handler in kept.items():
         signal.signal(number, handler)
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        for size in (65_536, 1):
-            try:
-                while True:
-                    file.write(b"0" * size)
-            except OSError:
-                continue
-    return ballast
 
 
 def watch_until(group: ProcessGroup, condition: Callable[[], bool]) -> None:
@@ -83,7 +60,7 @@ def test_programs_survive_a_full_disk(disk: Path, monkeypatch: pytest.MonkeyPatc
         group.start(Program("chatty", [sys.executable, "-c", CHATTY]))
         log = disk / "logs" / "chatty.log"
         watch_until(group, log.exists)
-        ballast = fill(disk)
+        ballast = fill_disk(disk)
         group.start(Program("needy", [sys.executable, "-c", NEEDY, str(needed)]))
         # More often than a program may end for another reason.
         watch_until(group, lambda: ends() > MAX_ENDS + 1)
@@ -111,7 +88,7 @@ def test_poll_that_cannot_write_to_a_full_disk_does_not_end_dev(disk: Path) -> N
         (disk / "file").write_bytes(b"0" * 65_536)
 
     with ProcessGroup(dict(os.environ), disk / "logs", shown.append) as group:
-        fill(disk)
+        fill_disk(disk)
         with pytest.raises(KeyboardInterrupt):
             group.watch_until_stopped(poll)
     assert sum("is full" in line for line in shown) == 1
