@@ -31,14 +31,19 @@ from ragline.storage.scratch_database import copy_table, open_scratch_database
 from ragline.storage.statements import load_statement
 from ragline.tuning.measurement import MeasuredIndex
 
+ALTERNATIVE = "run `ragline tune` without `--chunking`"
+
 
 @contextmanager
 def open_trial_index(index: MeasuredIndex, collection: str) -> Iterator[MeasuredIndex]:
     """Copy a collection without its generations to a scratch database, and yield this database.
 
     The scratch database is dropped after the block.
+
+    Raises:
+        DatabaseUnavailableError: the user may not create the scratch database or its extension.
     """
-    with open_scratch_database(index.database) as scratch:
+    with open_scratch_database(index.database, ALTERNATIVE) as scratch:
         _copy_collection(index.database, scratch, collection)
         yield replace(index, database=scratch)
 

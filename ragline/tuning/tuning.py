@@ -7,6 +7,7 @@ not used for the choice. The chosen settings are measured by searches for their 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -61,13 +62,14 @@ class _Tuning:
     generation: LiveGeneration
     golden: GoldenParts
     budget: Budget
+    trial_index: MeasuredIndex | None
 
     def report(self, stages: tuple[Stage, ...]) -> TuningReport:
         """Tune the settings of some stages, and return what was found."""
         started_at, started = datetime.now(UTC), perf_counter()
         found = [*self._tune_searches(stages)]
-        if "chunking" in stages:
-            found.append(self._tune_chunking())
+        if self.trial_index is not None:
+            found.append(self._tune_chunking(self.trial_index))
         return TuningReport(
             collection=self.settings.name,
             generation=self.generation.id,
@@ -119,26 +121,24 @@ class _Tuning:
             self._measure_both(present, choice.settings, should_rerank=True),
         )  # fmt: skip
 
-    def _tune_chunking(self) -> StageReport:
+    def _tune_chunking(self, index: MeasuredIndex) -> StageReport:
         keys = tuple(self.golden.tune.queries)
         chunking = self.settings.chunking
         present = (chunking.max_tokens, chunking.overlap_tokens)
-        with open_trial_index(self.index, self.settings.name) as index:
-            trials = build_trials(index, self.settings, self.golden.tune)
-            measured = {one: values for one, (_, values) in trials.items()}
-            chosen, validated = choose_chunking(measured, present, keys, self.budget.folds)
+        trials = build_trials(index, self.settings, self.golden.tune)
+        measured = {one: values for one, (_, values) in trials.items()}
+        chosen, validated = choose_chunking(measured, present, keys, self.budget.folds)
 
-            def measure(golden: GoldenSet) -> tuple[Values, Values]:
-                before, after = (
-                    index.measure(self.settings, trials[one][0], golden)
-                    for one in (present, chosen)
-                )
-                return before, after
+        def measure(golden: GoldenSet) -> tuple[Values, Values]:
+            before, after = (
+                index.measure(self.settings, trials[one][0], golden) for one in (present, chosen)
+            )
+            return before, after
 
-            return self._report(
-                "chunking", list_chunking_changes(present, chosen),
-                (measured[present], validated), measure,
-            )  # fmt: skip
+        return self._report(
+            "chunking", list_chunking_changes(present, chosen),
+            (measured[present], validated), measure,
+        )  # fmt: skip
 
     def _measure_both(
         self, present: SearchSettings, chosen: SearchSettings, *, should_rerank: bool = False
@@ -212,7 +212,11 @@ def tune_collection(
     )  # fmt: skip
     generation = index.make_searcher().live_generation(collection)
     golden = read_parts(golden_folder)
-    return _Tuning(index, settings, generation, golden, budget).report(stages)
+    # It is opened first. The other stages take minutes, and an error after them would lose their
+    # result.
+    trial = open_trial_index(index, collection) if "chunking" in stages else nullcontext()
+    with trial as trial_index:
+        return _Tuning(index, settings, generation, golden, budget, trial_index).report(stages)
 
 
 def read_parts(folder: Path) -> GoldenParts:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 import numpy as np
+import psycopg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from killed_commands import wait_until
 from planted_candidates import CONFIGURATION, write_collection
+from ragline_home import Home
 from sqlalchemy import text
 
 from ragline.commands.tune import tune
@@ -21,7 +25,7 @@ from ragline.configuration import (
     SearchSettings,
 )
 from ragline.embedder.embedder import Embedder
-from ragline.errors import GoldenSetError
+from ragline.errors import DatabaseUnavailableError, GoldenSetError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, evaluate
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
@@ -30,6 +34,7 @@ from ragline.progress import SilentProgress
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
+from ragline.storage.scratch_database import open_scratch_database
 from ragline.tuning.choice import Budget
 from ragline.tuning.measurement import MeasuredIndex
 from ragline.tuning.recombination import RerankedQueries, SearchedQueries
@@ -250,9 +255,7 @@ def test_chunk_sizes_are_tried_in_a_scratch_database(notes: Notes) -> None:
     # A document has four facts. Chunks of 20 tokens separate them, and larger ones do not.
     assert chunking["decision"] == "keep"
     assert count_rows(notes.database) == before
-    with notes.database.connect() as connection:
-        names = connection.execute(text("select datname from pg_database")).scalars().all()
-    assert [name for name in names if name.startswith("ragline_scratch_")] == []
+    assert list_scratches(notes.database) == []
 
 
 def test_trial_index_has_the_scores_of_the_live_generation(notes: Notes) -> None:
@@ -272,3 +275,68 @@ def test_trial_index_has_the_scores_of_the_live_generation(notes: Notes) -> None
     with notes.database.connect() as connection:
         names = connection.execute(text("select datname from pg_database")).scalars().all()
     assert name not in names
+
+
+def list_scratches(database: Database) -> list[str]:
+    """The scratch databases of a database."""
+    statement = (
+        "select datname from pg_database where datname like concat('ragline\\_scratch\\_', (select "
+        "oid from pg_database where datname = current_database()), '\\_%')"
+    )
+    with database.connect() as connection:
+        return list(connection.execute(text(statement)).scalars())
+
+
+def test_user_without_the_right_learns_it_before_the_work(
+    notes: Notes, administration: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = notes.database.engine.url
+    administration.execute("create role tuner login")
+    try:
+        administration.execute(f"grant {owner.username} to tuner".encode())
+        address = owner.set(username="tuner").render_as_string(hide_password=False)
+        monkeypatch.setenv("RAGLINE_DATABASE_URL", address)
+        answer = notes.run("--chunking")
+        assert isinstance(answer.exception, DatabaseUnavailableError)
+        said = str(answer.exception)
+        assert "(permission denied to create database); run `alter role tuner createdb`" in said
+        assert said.endswith(", or run `ragline tune` without `--chunking`")
+        assert "queries" not in answer.output
+        administration.execute("alter role tuner createdb")
+        answer = notes.run("--chunking")
+        assert isinstance(answer.exception, DatabaseUnavailableError)
+        assert "run `create extension vector` in the database template1" in str(answer.exception)
+        assert list_scratches(notes.database) == []
+    finally:
+        administration.execute("drop role tuner")
+
+
+def test_scratch_database_of_a_killed_tuning_is_dropped_by_the_next_one(notes: Notes) -> None:
+    home = Home(notes.folder, notes.database.url)
+    options = ("--chunking", "--no-rerank", "--trials", "1", "--folds", "2")
+    process = home.start("tune", "notes", *options)
+    wait_until(lambda: list_scratches(notes.database), process)
+    (left,) = list_scratches(notes.database)
+    # Another tuning keeps it while its process lives.
+    with open_scratch_database(notes.database, "") as scratch:
+        own = str(scratch.engine.url.database)
+        assert sorted(list_scratches(notes.database)) == sorted([left, own])
+    assert list_scratches(notes.database) == [left]
+    process.kill()
+    process.communicate(timeout=60)
+    wait_for_free(notes.database, left)
+    with open_scratch_database(notes.database, "") as scratch:
+        own = str(scratch.engine.url.database)
+        assert list_scratches(notes.database) == [own]
+    assert list_scratches(notes.database) == []
+
+
+def wait_for_free(database: Database, name: str) -> None:
+    """Wait until the server has ended the sessions of a killed process."""
+    statement = text("select count(*) from pg_stat_activity where datname = :name")
+    deadline = monotonic() + 60
+    with database.engine.connect() as connection:
+        while connection.execute(statement, {"name": name}).scalar():
+            assert monotonic() < deadline
+            connection.rollback()
+            sleep(0.05)
