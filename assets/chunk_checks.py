@@ -1,6 +1,7 @@
 """The expectations on `<source>_chunks`.
 
-Their query returns lengths, counts and hashes, so that Great Expectations reads no text of a chunk.
+The query of these expectations returns lengths, counts and hashes, so that Great Expectations reads
+no text of a chunk.
 """
 
 from __future__ import annotations

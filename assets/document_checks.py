@@ -1,7 +1,7 @@
 """The expectations on `<source>_documents`.
 
-Their query returns lengths, states and hashes, so that Great Expectations reads no text of a
-document.
+The query of these expectations returns lengths, states and hashes, so that Great Expectations reads
+no text of a document.
 """
 
 from __future__ import annotations

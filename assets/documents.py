@@ -108,7 +108,7 @@ def judge_reachability(source: str, error: str | None) -> AssetCheckResult:
 def judge_removals(source: str, held: HeldRemovals | None) -> AssetCheckResult:
     """Return the result of the check that no removals are held.
 
-    Its metadata names the first held documents.
+    The metadata of the result names the first documents whose removal is held.
     """
     metadata: Metadata = {"held": 0}
     if held is not None:

@@ -104,8 +104,8 @@ def build_full_proof_check(settings: SourceSettings) -> AssetChecksDefinition:
 def judge_proof(check_name: str, proof: SyncProof) -> AssetCheckResult:
     """Convert the result of a sync proof to the result of a check."""
     shown = [(found.document_id, found.what) for found in proof.faults[:MAX_SHOWN_DIFFERENCES]]
-    # An unreachable source fails another check. This check then compares only the ledger and the
-    # index.
+    # If the source is unreachable, another check reports it. The proof then compares only the
+    # ledger and the index.
     unproven = (
         {} if proof.source_error is None else {"not_compared_with_source": proof.source_error}
     )

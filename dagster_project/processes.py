@@ -38,7 +38,8 @@ FIRST_RESTART_DELAY_S = 0.5
 # The longest delay of a restart while the disk is full. An end because of a full disk does not
 # count for MAX_ENDS.
 MAX_RESTART_DELAY_S = 15.0
-# How many error lines of a program are shown within END_WINDOW_S. Its log file has all lines.
+# How many error lines of a program are shown within END_WINDOW_S. The log file of the program has
+# all lines.
 MAX_ERROR_LINES = 5
 START_TIMEOUT_S = 120.0
 PR_SET_PDEATHSIG = 1
@@ -85,10 +86,10 @@ class _ChildProcess:
     ended_at: deque[float] = field(default_factory=deque)
     # The number of its last ends that a full disk caused, without another end between them.
     full_disk_ends: int = 0
-    # When it will be started again; None while it runs.
+    # The time at which the program will be started again; None while it runs.
     restart_at: float | None = None
     errors_at: deque[float] = field(default_factory=deque)
-    # Since when it has not answered; None if it answers.
+    # The time since which the program has not answered; None if it answers.
     away_since: float | None = None
 
 
@@ -251,7 +252,7 @@ class ProcessGroup:
 
     def _restart(self, child: _ChildProcess) -> None:
         if child.process.stdout is not None and not child.process.stdout.closed:
-            with suppress(KeyError):  # it is unregistered when the output has ended
+            with suppress(KeyError):  # the output is unregistered when it has ended
                 self._outputs.unregister(child.process.stdout)
             child.process.stdout.close()
         child.process = self._spawn(child.program)

@@ -1,4 +1,6 @@
-"""The Dagster instance of `ragline sync`. Its runs belong to the code location of the UI.
+"""The Dagster instance of `ragline sync`.
+
+The runs of this instance belong to the code location of the UI.
 
 Dagster records no code location for a run in the caller's process. So the UI would show such a run
 neither in the timeline nor in the history of its job.

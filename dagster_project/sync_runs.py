@@ -33,7 +33,8 @@ from ragline.lifecycle.source_syncs import SourceSync, merge_syncs, read_sync_re
 from ragline.progress import Progress
 from ragline.storage.database import Database
 
-# Dagster writes its log to its storage, and the UI shows it. The terminal shows the progress.
+# The terminal shows the progress and not Dagster's log. Dagster also stores its log, and the UI
+# shows it.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

@@ -1,9 +1,9 @@
 """Replaces the characters of a text that Postgres cannot store.
 
-These are U+0000 and lone surrogates. A lone surrogate is one half of a surrogate pair. Both
-functions replace each such character by one character, so the length of the text stays the same.
-They differ in the character that replaces a lone surrogate. The result of `clean_value` must not
-change between releases, because stored document ids were made with it.
+These are U+0000 and lone surrogates. A lone surrogate is one half of a surrogate pair. `clean_text`
+and `clean_value` replace each such character by one character, so the length of the text stays the
+same. They differ in the character that replaces a lone surrogate. The result of `clean_value` must
+not change between releases, because stored document ids were made with it.
 """
 
 from __future__ import annotations

@@ -231,7 +231,8 @@ class Service:
             self.shadow_reader.start(database, self._searcher)
             opened.callback(self.shadow_reader.stop)
             self._database = database
-            # If the attempt fails, all that it opened is closed. After success, it stays open.
+            # If the attempt fails, all parts that it opened are closed. If it succeeds, they stay
+            # open.
             resources.enter_context(opened.pop_all())
 
     def _prepare(self, database: Database) -> None:

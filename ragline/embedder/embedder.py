@@ -56,7 +56,7 @@ class Embedder:
 
     @property
     def _queue(self) -> ThreadPoolExecutor:
-        """The workers. They are created at the first call that needs the queue.
+        """The workers of the queue. They are created at the first call that needs the queue.
 
         A thread pool has a fair queue. A semaphore is not fair: a thread that releases it and
         acquires it again at once can get it before threads that wait. Each worker runs two streams

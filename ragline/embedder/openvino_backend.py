@@ -38,8 +38,8 @@ class OpenVINOBackend:
     """A graph that is compiled for this processor. Each variant is compiled at its first use.
 
     In the variant for latency, a batch uses all cores. In the variant for throughput, a batch uses
-    one stream, and several batches run concurrently. The second variant embeds 4 to 8 % more texts
-    per second. Both variants give equal vectors, bit for bit.
+    one stream, and several batches run concurrently. The variant for throughput embeds 4 to 8 %
+    more texts per second. Both variants give equal vectors, bit for bit.
     """
 
     def __init__(self, graph: Path, precision: Precision) -> None:

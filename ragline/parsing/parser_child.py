@@ -200,7 +200,8 @@ class ParserChild:
             try:
                 self._start()
             except _KilledAtStartError:
-                # Another program killed it, perhaps because memory was short. Try a second time.
+                # Another program killed the process, perhaps because memory was short. Try a second
+                # time.
                 self._start()
         assert self._process is not None
         assert self._pipe is not None

@@ -73,8 +73,8 @@ class ParserPool:
         """Yield each document with its parse or its error, in order of completion.
 
         The pool takes documents in advance, at most two for each process. It takes no further
-        document while these contain 64 MiB or more. If no process can be started, the error of
-        each document is `ParserUnavailableError`.
+        document while the documents that it has taken contain 64 MiB or more. If no process can be
+        started, the error of each document is `ParserUnavailableError`.
         """
         self._start_error = None
         answers: SimpleQueue[_Answer] = SimpleQueue()

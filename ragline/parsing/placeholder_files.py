@@ -1,7 +1,7 @@
 """Recognises placeholder files: pointers and shortcuts to a document in another location.
 
-Their content is an address or a hash and not the text of the document, so it is not indexed.
-`ragline.sources.files.ignored_files` names files that are not documents.
+The content of such a file is an address or a hash and not the text of the document. So it is not
+indexed. `ragline.sources.files.ignored_files` names files that are not documents.
 """
 
 from __future__ import annotations

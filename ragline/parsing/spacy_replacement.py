@@ -1,7 +1,7 @@
 """Replaces the spaCy model that `unstructured` would download to classify paragraphs.
 
-The library needs the words and the sentences of a text. It must know which words are verbs.
-Approximate values are sufficient, because they only decide between the library's classes Title and
+`unstructured` needs the words and the sentences of a text, and it needs to know which words are
+verbs. Approximate values are sufficient, because they only decide between its classes Title and
 NarrativeText. Ragline takes headings from the formats. Only parser processes use this module.
 """
 

@@ -28,7 +28,8 @@ class CrossEncoderReranker:
         self.name = model
         folder = find_model_folder(model, organisation="cross-encoder")
         self._model = _load_cross_encoder(model, folder, device)
-        # One thread at a time calls `predict`, because it changes the state of model and tokenizer.
+        # One thread at a time calls `predict`, because `predict` changes the state of model and
+        # tokenizer.
         self._lock = threading.Lock()
 
     def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
@@ -66,7 +67,7 @@ def _refuse_untrained(model: str, folder: Path) -> None:
     architectures = AutoConfig.from_pretrained(folder).architectures or [""]
     if architectures[0].endswith("ForCausalLM"):
         return
-    # sentence-transformers fills a missing head with random weights and only logs it.
+    # If the head is missing, sentence-transformers fills it with random weights and only logs this.
     _, report = AutoModelForSequenceClassification.from_pretrained(folder, output_loading_info=True)
     missing = sorted(report["missing_keys"])
     if missing:

@@ -243,7 +243,7 @@ def choose_feedback(retrieval: Retrieval, legs: Legs) -> tuple[int, ...]:
 def move_query(
     connection: Connection, retrieval: Retrieval, vector: Vector | None, ids: tuple[int, ...]
 ) -> Vector | None:
-    """Move the query's vector towards the mean vector of some entries, for the feedback pass.
+    """Move the query's vector towards the mean vector of the entries `ids`, for the feedback pass.
 
     Returns the vector plus `feedback_weight` times the mean, or None without entries. Source:
     Rocchio, "Relevance feedback in information retrieval", 1971, without negative examples.

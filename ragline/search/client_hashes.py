@@ -1,7 +1,7 @@
 """Hashes of clients. They change each day, and make repeated searches of one client countable.
 
-Ragline never writes the key or the address of a client. It computes a hash with a random salt,
-which is valid for one day (UTC) and which all processes share through the database. The salt is
+Ragline never writes the key or the address of a client. It computes a hash with a random salt. A
+salt is valid for one day (UTC), and all processes share it through the database. The salt is
 deleted one day later. After that, the hash cannot be traced to the client.
 """
 

@@ -6,10 +6,11 @@ of a field is a value to compare with, or an object of operators.
 
     {"source": "handbook", "metadata.year": {"gte": 2024}, "not": {"heading": {"prefix": "App"}}}
 
-docs/filters.md defines the semantics, and a test checks its truth table. A condition is either true
-or false. It is false if the entry lacks the field. The operators `not`, `ne` and `nin` negate this
-result, so they are true if the entry lacks the field. If a field is a list, one element that
-satisfies the condition is enough. Values of different types are never equal and have no order.
+docs/filters.md defines the semantics, and a test checks the truth table on that page. A condition
+is either true or false. It is false if the entry lacks the field. The operators `not`, `ne` and
+`nin` negate this result, so they are true if the entry lacks the field. If a field is a list, one
+element that satisfies the condition is enough. Values of different types are never equal and have
+no order.
 """
 
 from __future__ import annotations

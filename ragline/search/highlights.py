@@ -21,7 +21,9 @@ def find_highlights(
     queries: Sequence[str],
     texts: Mapping[int, str],
 ) -> dict[int, tuple[Highlight, ...]]:
-    """Return the highlights of stored texts. Both mappings have the entry's id as key.
+    """Return the highlights of stored texts.
+
+    The keys of `texts` and of the result are ids of entries.
 
     The words are searched for in the analysed texts, because these have the same lexemes as the
     index.

@@ -25,9 +25,9 @@ class SearchRequest:
     the service.
 
     `alternatives` are other wordings of the query. The score of an entry is its best score over all
-    wordings. `filter` is described in `ragline.search.filters`. `max_age` excludes entries that
-    their source did not confirm within that time. `exact` scans all entries and does not use the
-    vector index. `tenant` permits only collections of this tenant; None permits all.
+    wordings. `filter` is described in `ragline.search.filters`. `max_age` excludes entries whose
+    source did not confirm them within the last `max_age`. `exact` scans all entries and does not
+    use the vector index. `tenant` permits only collections of this tenant; None permits all.
     `min_confidence` removes hits with a lower confidence. None means the value of the collection's
     settings, and 0 removes nothing.
     """
@@ -89,10 +89,10 @@ class HitExplanation:
     """The rank and the score of a hit in each stage; None if the stage did not have the hit.
 
     Ranks start at 1. The vector score is the cosine similarity. The keyword score is BM25. The
-    fused score is a convex combination of both scores, after scaling. With several queries, the
-    values are those of the best query. The sum of `vector_part` and `keyword_part` is the fused
-    score. After reranking, the sum of `fused_part` and `rerank_part` is the final score. Hits that
-    were not reranked have no such parts.
+    fused score is a convex combination of the vector score and the keyword score, after scaling.
+    With several queries, the values are those of the best query. The sum of `vector_part` and
+    `keyword_part` is the fused score. After reranking, the sum of `fused_part` and `rerank_part` is
+    the final score. Hits that were not reranked have no such parts.
     """
 
     vector_rank: int | None

@@ -149,7 +149,10 @@ def is_deadlock(error: DBAPIError) -> bool:
 
 
 def describe_reason(error: DBAPIError) -> str:
-    """Return the message of the driver in one line. It has host and cause, never the password."""
+    """Return the message of the driver in one line.
+
+    The message has the host and the cause, and never the password.
+    """
     return " ".join(str(error.orig).split()) or type(error.orig).__name__
 
 

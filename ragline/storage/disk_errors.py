@@ -15,7 +15,8 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 # The message of other programs on a full disk.
 NO_SPACE = "No space left on device"
 
-# Postgres writes its log in files of 16 MiB, and stops if it cannot create the next file.
+# Postgres writes its write-ahead log in files of 16 MiB, and stops if it cannot create the next
+# one.
 MIN_FREE_BYTES = 20 * 1024**2
 
 

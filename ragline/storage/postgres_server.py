@@ -91,8 +91,8 @@ class PostgresServer:
     def port(self) -> int:
         """A number in the name of the socket. No other server of this home has this number.
 
-        A server whose home was deleted removes its socket some time later. It must not remove the
-        socket of a server that was started after it in the same home.
+        A server whose home was deleted removes its socket some time later. With a number of its
+        own, it does not remove the socket of a newer server in the same home.
         """
         return 10_000 + self.data.stat().st_ino % 50_000
 
@@ -192,7 +192,10 @@ class PostgresServer:
             return True
 
     def _has_lost_its_socket(self) -> bool:
-        """Whether the server has had no socket for SOCKET_WAIT_S. Its folder was then deleted."""
+        """Whether the server has had no socket for SOCKET_WAIT_S.
+
+        True means that the folder of the socket was deleted.
+        """
         deadline = time.monotonic() + SOCKET_WAIT_S
         while self.find_process() is not None and not self._socket.exists():
             if time.monotonic() > deadline:
@@ -318,7 +321,7 @@ class PostgresServer:
     def _error(self, failure: str, began_at: int) -> DatabaseUnavailableError:
         lines = "\n".join(self._log_since(began_at).strip().splitlines()[-10:])
         message = f"the embedded Postgres {failure}; its log is {self.log}"
-        # If the disk is full, the log contains no message about it.
+        # If the disk is full, the log can lack a message about the full disk.
         if NO_SPACE in lines or is_full(self.home):
             return DatabaseDiskFullError(
                 f"{message}: {describe_full_disk(self.home)}\n{lines}".strip()

@@ -79,7 +79,10 @@ def list_whole_forms(text: str, language: str) -> str:
 
 
 def is_written_in(word: str, text: str, language: str) -> bool:
-    """Whether a text contains a whole word. Spaces and separators in both are ignored."""
+    """Whether a text contains a whole word.
+
+    Spaces and separators in the word and in the text are ignored.
+    """
     name = read_language(language)
     texts = _join_all(normalize_text(text), name)
     main = normalize_text(word)

@@ -1,6 +1,6 @@
 """Sheds load: refuses a request at once if it could not be answered in time.
 
-Little's law gives the expected wait. It is the number of requests in progress, divided by the
+Little's law gives the expected wait. The wait is the number of requests in progress, divided by the
 number of responses per second. Accepted requests run in the order of their arrival. The number of
 requests that run at the same time is limited. With more threads, the requests would share the
 processor, and some would take seconds longer.

@@ -51,7 +51,7 @@ Context = ServerRequestContext[dict[str, Any], Any]
 
 
 class McpEndpoint:
-    """The ASGI app at /mcp. It answers while `manager` runs.
+    """The ASGI app at /mcp. It answers requests while the session manager `manager` runs.
 
     A browser sends the origin of the page that makes the request. Requests from a page of another
     host are refused, because such a page could reach a service on the user's machine by DNS

@@ -213,7 +213,10 @@ class _CurrentState(Collector):
 
 
 class _Exported:
-    """The metrics for OpenTelemetry. They are exported only if its SDK is configured."""
+    """The metrics for OpenTelemetry.
+
+    They are exported only if the SDK of OpenTelemetry is configured.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         meter = metrics.get_meter(INSTRUMENTATION_SCOPE)

@@ -1,4 +1,4 @@
-"""Records feedback for a caller. It can arrive before the record of its search is written."""
+"""Records feedback for a caller. Feedback can arrive before the record of its search is written."""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ FactRow = tuple[str, list[str]]
 
 
 def list_facts(report: GateReport) -> list[FactRow]:
-    """List the properties of both generations. Without a live generation, rows have one value."""
+    """List the properties of the live generation and of the candidate.
+
+    Without a live generation, each row has one value, that of the candidate.
+    """
     both = [_describe(one) for one in (report.live, report.candidate) if one is not None]
     rows = [(label, [one[label] for one in both]) for label in both[0]]
     times = report.latency

@@ -1,4 +1,6 @@
-"""Puts markers into a text. They keep the positions of highlights while the text is rendered.
+"""Puts markers into a text.
+
+The markers keep the positions of highlights while the text is rendered.
 
 A marker is a Unicode noncharacter, which no document contains. A renderer treats it as a letter.
 `TextWriter` escapes the rendered parts and replaces markers by HTML elements.

@@ -28,7 +28,7 @@ class Block:
 
 
 def write_code(text: str, writer: TextWriter) -> Markup:
-    """Write a code block. It can be wider than the page, so the keyboard can scroll it."""
+    """Write a code block. A block that is wider than the page can be scrolled with the keyboard."""
     return Markup('<pre tabindex="0"><code>{}</code></pre>').format(writer.write(text.rstrip("\n")))
 
 

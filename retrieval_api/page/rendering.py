@@ -1,4 +1,4 @@
-"""Renders templates as responses. Their headers block content of other hosts."""
+"""Renders templates as responses. The headers of the responses block content of other hosts."""
 
 from __future__ import annotations
 

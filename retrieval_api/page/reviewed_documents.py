@@ -107,7 +107,7 @@ def _search(caller: Caller, collection: str, query: str) -> tuple[Hit, ...]:
 
 
 def _read(caller: Caller, collection: str, one: JudgedDocument) -> ServedDocument | None:
-    """Read a suggested document. It is None if the live generation does not contain it."""
+    """Read a suggested document, or return None if the live generation does not contain it."""
     try:
         return read_document(
             caller.database,

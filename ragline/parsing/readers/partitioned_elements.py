@@ -1,7 +1,7 @@
 """Converts the elements of `unstructured` to the blocks of a document.
 
-Readers that use a partition function import this module first, because it makes the library work
-offline.
+Readers that use a partition function of `unstructured` import this module first, because this
+module makes `unstructured` work offline.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ragline.parsing.spacy_replacement import install_offline_tagger
 
 install_offline_tagger()
 
-# This value disables the language detection of the library, which is as slow as reading. Ragline
-# detects the language once for each document.
+# This value disables the language detection of `unstructured`, which takes as long as reading.
+# Ragline detects the language once for each document.
 NO_LANGUAGES = [""]
 _CATEGORIES: dict[str, Category] = {"ListItem": "list_item", "CodeSnippet": "code"}
 _INVISIBLE = {"Image", "PageBreak"}

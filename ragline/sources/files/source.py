@@ -221,7 +221,7 @@ class FilesSource:
                 try:
                     listed = self._describe(storage, path, details)
                 except FileNotFoundError:
-                    continue  # it was removed during the listing
+                    continue  # the file was removed during the listing
                 except OSError as error:
                     if not storage.exists():
                         raise
