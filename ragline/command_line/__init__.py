@@ -1,1 +1,1 @@
-"""The parts that several commands share: text output, search options, the check of a name."""
+"""Code that several commands share: text output, search options, the check of a name."""

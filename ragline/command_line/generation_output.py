@@ -111,7 +111,7 @@ def print_promotion(promotion: Promotion) -> None:
 
 
 def _describe_grounds(promotion: Promotion) -> str:
-    """What a promotion is based on."""
+    """Describe what a promotion is based on."""
     if promotion.is_forced:
         return f"the promotion is forced in spite of this: {promotion.forced_against}"
     if promotion.based_on == "gate":

@@ -26,7 +26,7 @@ REASONS = {
 
 
 def describe_status(status: GoldenStatus) -> dict[str, Any]:
-    """A status in the form of the JSON output."""
+    """Return the status of a golden set in the form of the JSON output."""
     unknown = status.unknown
     return {
         "collection": status.collection,
@@ -56,7 +56,7 @@ def describe_status(status: GoldenStatus) -> dict[str, Any]:
 
 
 def print_all(shown: Sequence[dict[str, Any]]) -> None:
-    """Print statuses in the form of the JSON output as lines for people."""
+    """Print the results of `describe_status` as lines for people."""
     for one in shown:
         _print_status(one)
     if not shown:
@@ -115,7 +115,7 @@ def _name_judged(one: dict[str, Any]) -> str:
 
 
 def describe_merge(report: MergeReport) -> dict[str, Any]:
-    """A report of an import in the form of the JSON output."""
+    """Return the report of an import in the form of the JSON output."""
     return {
         "is_written": report.is_written,
         "golden_version": report.content_hash,
@@ -137,7 +137,7 @@ def _describe_judgement(one: Judgement) -> dict[str, Any]:
 
 
 def print_merge(report: MergeReport, folder: Path) -> None:
-    """Print a report of an import as lines for people."""
+    """Print the report of an import as lines for people."""
     for name, lines in (("changed", report.changed), ("conflict", report.conflicts)):
         for one in lines[:SHOWN_LINES]:
             click.echo(f"{name}: {one.text}", err=name == "conflict")

@@ -41,7 +41,7 @@ def print_proposal(proposal: Proposal) -> None:
 
 
 class ProposalDialog:
-    """A dialog about proposals, in which a person judges the hits of each query."""
+    """A dialog in the terminal, in which a person judges the hits of each proposed query."""
 
     def __init__(
         self,
@@ -59,7 +59,10 @@ class ProposalDialog:
         self._searcher: Searcher | None = None
 
     def ask(self, proposals: Sequence[Proposal]) -> dict[str, Any]:
-        """Ask about each proposal, until the person quits. Returns the answered ids."""
+        """Ask about each proposal until the person quits.
+
+        Returns the ids of the proposals in two lists, `accepted` and `rejected`.
+        """
         accepted: list[str] = []
         rejected: list[str] = []
         for number, proposal in enumerate(proposals, start=1):
@@ -78,7 +81,7 @@ class ProposalDialog:
         return {"accepted": accepted, "rejected": rejected}
 
     def _ask_one(self, proposal: Proposal, hits: Sequence[Hit]) -> str:
-        """Ask until an answer is valid and stored. Return this answer."""
+        """Ask until an answer is valid. Store this answer, and return it."""
         from ragline.golden_set.proposal_answers import accept_proposal, reject_proposal
 
         click.echo(f"  {KEYS}")
@@ -105,7 +108,7 @@ class ProposalDialog:
     def _read_judged(
         self, answer: str, proposal: Proposal, hits: Sequence[Hit]
     ) -> Sequence[JudgedDocument]:
-        """The documents that an answer names.
+        """Return the documents that an answer names, with their grades.
 
         Raises:
             ValueError: the answer is unknown, or it names a hit that is not shown.
@@ -128,7 +131,7 @@ class ProposalDialog:
         ]
 
     def _search(self, query: str) -> Sequence[Hit]:
-        """The first hits of a query, at most one for each document."""
+        """Return the first hits of a query, at most one for each document."""
         from ragline.search.messages import SearchRequest
         from ragline.search.searcher import Searcher
 

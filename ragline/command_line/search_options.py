@@ -13,7 +13,7 @@ from ragline.search.messages import MODES
 
 EXAMPLE = '\'{"source": "handbook"}\''
 
-# Names that other tools give to these options, if the spelling is not similar.
+# Names of other tools for these options. Only names with a different spelling are listed.
 OTHER_NAMES = {
     **dict.fromkeys(("--limit", "--top", "--k", "--n", "--count", "--size", "-k", "-n"), "--top-k"),
     **dict.fromkeys(("--where", "--only"), "--filter"),
@@ -38,7 +38,7 @@ class SearchCommand(click.Command):
 def read_filter(
     _context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> dict[str, Any] | None:
-    """The filter of a call, parsed from JSON."""
+    """Return the filter that the option gives as JSON; None without the option."""
     if value is None:
         return None
     try:

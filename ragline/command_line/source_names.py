@@ -1,4 +1,4 @@
-"""The check of a source name, for the commands that accept one."""
+"""The check of a source name, for commands with a source as an argument."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_source(database: Database, name: str) -> None:
     """Refuse a source that is not in the database. The configuration need not contain it.
 
     Raises:
-        UnknownSourceError: the database has no such source. The message lists its sources.
+        UnknownSourceError: the database has no source of this name. The message lists the sources.
     """
     with database.connect() as connection:
         rows = connection.execute(load_statement("status/select_source_names"))

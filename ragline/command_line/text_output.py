@@ -18,7 +18,7 @@ LABEL_CHARS = 11
 
 
 def open_console() -> Console:
-    """Open standard output as a console. It does not replace `:name:` in a text by an emoji."""
+    """Return a console for standard output. It prints `:name:` unchanged and not as an emoji."""
     return Console(soft_wrap=not sys.stdout.isatty(), emoji=False, highlight=False)
 
 
@@ -56,7 +56,7 @@ def print_fields(console: Console, fields: Sequence[tuple[str, str]]) -> None:
 
 
 def format_age(seconds: float | None) -> str:
-    """A duration in its two largest units, such as 45s, 1h30m or 2d. `never` for None."""
+    """Return a duration in its two largest units, such as 45s, 1h30m or 2d; `never` for None."""
     if seconds is None:
         return "never"
     left, parts = round(seconds), []

@@ -1,9 +1,9 @@
 """The command `ragline`: a group whose commands come from entry points.
 
 Each package has its own commands, so that a container image of the service needs no code of the
-pipeline. The module of a command imports little. Its function reads the configuration first and
+pipeline. The module of a command imports little. Its function first reads the configuration and
 then imports the rest, so that a wrong call or a wrong file is reported within a second. This module
-has the common parts of all commands: --config, --json, exit statuses and logging.
+contains what all commands share: --config, --json, exit statuses and logging.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ SUMMARIES = {
     "tune": "Propose search settings for a collection.",
     "work": "Help with the work of a sync that another process runs.",
 }
-# The call names something that is unknown or unsuitable. Nothing was done.
+# An error of these classes means that the call names something unknown or unsuitable, and that
+# nothing was done.
 WRONG_CALLS = (
     InvalidSearchError,
     UnknownSourceError,
@@ -101,7 +102,7 @@ QUIET = {
 
 
 class EntryPointGroup(click.Group):
-    """A group of commands, found by entry points and imported only to run them."""
+    """A group whose commands come from entry points. A command is imported only when it is run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return sorted(point.name for point in _points())
@@ -132,7 +133,7 @@ class EntryPointGroup(click.Group):
 def ragline(*, verbose: bool) -> None:
     """Keep search indexes of your documents fresh, complete and checked, in Postgres."""
     handler = logging.StreamHandler(sys.stderr)
-    # The handler has the level, because some libraries set the level of their own loggers.
+    # The level is set on the handler, because some libraries change the level of their own loggers.
     handler.setLevel(logging.INFO if verbose else logging.ERROR)
     logging.basicConfig(
         level=handler.level,
@@ -176,7 +177,7 @@ def _run_command() -> None:
     except OSError as error:
         if error.errno not in FULL_DISK:
             raise
-        # An error without a file name comes from one of these.
+        # An error without a file name can concern any of these disks.
         path = error.filename or "the standard output, of RAGLINE_HOME or of the temporary folder"
         raise DiskFullError(
             f"no space left on the disk of {path}; free space there, then run the command again "
@@ -195,7 +196,7 @@ def configured(command: Callable[..., None]) -> Callable[..., None]:
     )
     @functools.wraps(command)
     def run(*arguments: Any, config_path: Path | None, **options: Any) -> None:
-        from ragline.configuration import load_configuration  # `ragline --help` does not need it
+        from ragline.configuration import load_configuration  # `ragline --help` works without it
 
         command(load_configuration(config_path), *arguments, **options)
 
@@ -216,7 +217,7 @@ def print_json(value: Any) -> None:
 
 
 def to_json(value: Any) -> Any:
-    """The JSON form of types that `json` does not support: dataclasses, times, UUIDs, paths."""
+    """Convert a value that `json` does not support: a dataclass, a time, a UUID or a path."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return {field.name: getattr(value, field.name) for field in fields}

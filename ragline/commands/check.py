@@ -23,7 +23,7 @@ from ragline.errors import ConfigurationError
 if TYPE_CHECKING:
     from ragline.storage.database import Database
 
-# Printed if no database with Ragline's tables answers.
+# The command prints this text if no database with Ragline's tables answers.
 UNCHECKED = (
     "no database with documents is running, so languages were checked against the list built into "
     "Postgres, and the document ids of golden sets were not checked"
@@ -83,7 +83,7 @@ def _print_faults(faults: list[Fault], path: Path | None, *, is_database_asked: 
 
 
 def _find_faults(configuration: Configuration) -> tuple[list[Fault], dict[str, str], bool]:
-    """The faults, the notices of collections by name, and whether a database was queried."""
+    """Return the faults, the notices by collection, and whether a database was queried."""
     with _reach_database(configuration) as database:
         if database is None:
             return find_faults(configuration, POSTGRES_LANGUAGES), {}, False
@@ -98,7 +98,10 @@ def _find_faults(configuration: Configuration) -> tuple[list[Fault], dict[str, s
 
 @contextmanager
 def _reach_database(configuration: Configuration) -> Iterator[Database | None]:
-    """The database, if it answers and has Ragline's tables. It is not started or migrated."""
+    """Yield the database, or None if it does not answer or lacks Ragline's tables.
+
+    The database is neither started nor migrated.
+    """
     from ragline.storage.database import connect_database
     from ragline.storage.embedded_postgres import find_running_server
 
@@ -123,7 +126,7 @@ def _is_answering(database: Database) -> bool:
 
 
 def _read_error(error: ConfigurationError) -> list[Fault]:
-    """The faults of a file that cannot be loaded, one for each line of the error."""
+    """Return the faults of a file that cannot be loaded, one for each line of the error."""
     faults = []
     for index, line in enumerate(str(error).splitlines()):
         number_text, message = _split_line_number(line) if error.path is not None else ("", line)

@@ -103,7 +103,7 @@ def _measure(
 
     with open_database(configuration) as database:
         searcher = Searcher(database, use_release(database, configuration, collection))
-        # A missing index is reported first, because this error is the clearest.
+        # The index is checked first: without an index, the later checks report a less clear error.
         live = searcher.live_generation(collection).id
         unknown = find_unknown_documents(database, collection, golden)
         check_golden_set(unknown, collection)
@@ -116,7 +116,7 @@ def _measure(
 
 
 def _configured_golden(configuration: Configuration, collection: str) -> Path:
-    """The golden set of the collection in the configuration.
+    """Return the folder of the golden set that the configuration names for a collection.
 
     Raises:
         UnknownCollectionError: there is no collection with this name.
@@ -145,7 +145,7 @@ def _flatten(measured: _Measured) -> dict[str, object]:
 
 
 def flatten_evaluation(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation in the form of the JSON output: measures, counts and missed queries.
+    """Return an evaluation in the form of the JSON output: measures, counts, missed queries.
 
     The queries without an answer have counts of their own. No other figure counts them.
     """

@@ -166,9 +166,9 @@ def promote_command(
     """Make the generation ID, or the candidate of COLLECTION, live.
 
     If the collection has a golden set, the gate must have passed the candidate. Searches use the
-    generation at once, with the search settings of the file. The generation that was live becomes
-    retired. It is dropped after one day. Without a candidate, changed search settings are released
-    alone.
+    generation at once, with the search settings of the configuration file. The generation that was
+    live becomes retired, and is dropped after one day. If there is no candidate, only changed
+    search settings take effect.
     """
     from ragline.storage.database import open_database
 
@@ -203,7 +203,8 @@ def approve_command(
 ) -> None:
     """Approve the candidate ID. The approval refers to the last report of the gate about it.
 
-    With the setting `approval: required`, a promotion needs this. A newer report makes it void.
+    With the setting `approval: required`, a promotion needs an approval. A newer report makes the
+    approval void.
     """
     from ragline.lifecycle.approvals import approve_generation
     from ragline.storage.database import open_database
@@ -322,7 +323,7 @@ def promote_target(
 
 
 def _exists(database: Database, find: Callable[[Connection, Any], object], key: int | str) -> bool:
-    """Whether `find` finds the collection or the generation `key`."""
+    """Return whether `find` finds the collection or the generation `key`."""
     with database.connect() as connection:
         try:
             find(connection, key)

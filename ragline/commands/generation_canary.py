@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def canary(configuration: Configuration, collection: str, *, as_json: bool) -> None:
-    """Compare the searches of the canary of COLLECTION with the searches of the other callers."""
+    """Compare the searches of COLLECTION's canary with the searches of all other callers."""
     settings = configuration.collection(collection)
     from ragline.rollout.canary_report import compare_canary
     from ragline.storage.database import open_database

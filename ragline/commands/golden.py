@@ -74,7 +74,10 @@ def status_command(
 
 
 def _read_status(database: Database, name: str, folder: Path, split: str) -> dict[str, Any] | None:
-    """The status in the form of the JSON output, or the error of a golden set."""
+    """Return the status of a golden set, or its error, in the form of the JSON output.
+
+    None if the folder contains no golden set.
+    """
     from ragline.evaluation.golden_status import read_golden_status
 
     try:
@@ -237,7 +240,7 @@ def _name_hash(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hint_configuration(configuration: Configuration, collection: str, folder: Path) -> None:
-    """Say how evaluations can use the golden set, if the configuration does not name it."""
+    """Print how evaluations can use the golden set, if the configuration does not name it."""
     if configuration.collection(collection).golden is None:
         click.echo(
             f"to evaluate with it, add `golden: {folder}` to the collection {collection} in "

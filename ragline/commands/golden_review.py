@@ -28,7 +28,7 @@ KINDS: tuple[ProposalKind, ...] = ("feedback", "zero_results", "reformulation", 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the options answer: the ids to accept and to reject, and the judgement to accept."""
+    """The answers in the options: the ids to accept and to reject, and the judgement to store."""
 
     accept: tuple[str, ...]
     reject: tuple[str, ...]
@@ -191,7 +191,10 @@ def _check_ids(known: Mapping[str, Proposal], answers: Answers) -> None:
 def _read_documents(
     database: Database, collection: str, answers: Answers
 ) -> list[JudgedDocument] | None:
-    """The named document as a list: empty with --unanswerable, None without both options."""
+    """Return a list with the document of --document; empty with --unanswerable.
+
+    None if neither option is given.
+    """
     from ragline.evaluation.judged_documents import locate_document
     from ragline.golden_set.proposal_answers import JudgedDocument
 

@@ -21,7 +21,7 @@ TEMPLATE_HELP = "Template to write, with sample documents. " + " ".join(
 
 @dataclass(frozen=True, slots=True)
 class WrittenSource:
-    """A source in the new configuration. `holds` describes its documents."""
+    """A source in the new configuration. `holds` describes its documents in words."""
 
     name: str
     kind: str

@@ -159,8 +159,8 @@ def revoke_command(configuration: Configuration, public_id: str, *, as_json: boo
 def requests_command(configuration: Configuration, public_id: str, *, as_json: bool) -> None:
     """Show the accepted requests of the key with PUBLIC_ID, from the audit table.
 
-    Each line has the requests with the same method, path, collection and status. The latest come
-    first. A revoked key still has its requests.
+    Each line counts the requests with the same method, path, collection and status. The newest
+    requests are first. The requests of a revoked key are also shown.
     """
     from ragline.access.audit import list_requests
     from ragline.storage.database import open_database

@@ -99,7 +99,7 @@ def _load_ahead(models: ModelCache, configuration: Configuration, collection: st
     """
     names = {each.name: each.embedding_model for each in configuration.collections}
     if collection not in names or not (configuration.home / "models").is_dir():
-        return  # nothing was embedded yet, so loading a model would waste seconds
+        return  # nothing was embedded yet, so there is no index, and no model is needed
 
     def load() -> None:
         with suppress(ModelUnavailableError):
@@ -138,7 +138,7 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
 
 
 def describe_receipt(hit: Hit) -> str:
-    """The receipt of a hit in one line."""
+    """Describe the receipt of a hit in one line."""
     receipt = hit.receipt
     return (
         f"receipt: {hit.source} · sha256 {receipt.content_hash[:12]} · generation "
@@ -148,7 +148,7 @@ def describe_receipt(hit: Hit) -> str:
 
 
 def describe_score(found: HitExplanation) -> str:
-    """The parts of a hit's score in one line."""
+    """Describe the parts of a hit's score in one line."""
     legs = [
         _describe_leg("vector", found.vector_part, found.vector_score, found.vector_rank, "cosine"),
         _describe_leg(

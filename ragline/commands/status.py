@@ -45,7 +45,7 @@ def status(configuration: Configuration, *, as_json: bool) -> None:
 
 
 def add_notices(state: Status, notices: Mapping[str, str]) -> Status:
-    """Add the notice of each collection, by name."""
+    """Return the state with the notice of each collection that has one. Notices are by name."""
     collections = [replace(one, notice=notices.get(one.collection)) for one in state.collections]
     return replace(state, collections=collections)
 

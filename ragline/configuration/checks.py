@@ -42,10 +42,10 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A setting that cannot be satisfied: its name, its line, the reason, and the allowed values.
+    """A setting that cannot be satisfied: its name and its line, the reason, and what is allowed.
 
-    `is_lasting` is true for a value that can never be satisfied. Another value can be satisfied
-    later, such as a model folder on a disk that is not mounted now.
+    `is_lasting` says that its value can never be satisfied. Otherwise it can be satisfied later. An
+    example is a model folder on a disk that is not mounted now.
     """
 
     setting: str
@@ -63,7 +63,7 @@ class Fault:
         return str(self.as_error())
 
     def as_error(self) -> ConfigurationError:
-        """The error to raise if a run cannot continue because of this fault."""
+        """Return the error to raise if a run cannot continue because of this fault."""
         if self.source is not None:
             owner = f"source {self.source}: "
         else:
@@ -149,7 +149,7 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
     path = files.transformer_folder / "tokenizer.json"
     if not path.is_file():
         return None
-    # This import is here, because only a model with this file needs the tokenizers library.
+    # Only a model with this file needs the package `tokenizers`.
     from ragline.embedder.tokenizer import ModelTokenizer
 
     try:
@@ -244,7 +244,7 @@ def check_golden(settings: CollectionSettings, sources: Iterable[SourceSettings]
     try:
         read_card(settings.golden)
     except GoldenSetError as error:
-        # An evaluation does not need the card.
+        # An evaluation does not need the card, so this is only a warning.
         return Fault("golden", str(error), severity="warning")
     own = [source.name for source in sources if source.collection == settings.name]
     return _find_other_sources(golden, settings.name, own)

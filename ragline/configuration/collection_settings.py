@@ -25,8 +25,8 @@ from ragline.sources.settings import NAME_PATTERN
 MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "mrr@10": "RR@10"}
 
 
-# The confidence of a confident hit if the settings have no minimum. With it, searches answer 90 %
-# of the queries with an answer, and none of the others. Source: benchmarks/README.md, "Confidence".
+# A hit with this confidence is confident if `min_confidence` is 0. Then searches answer 90 % of the
+# queries with an answer and no query without one. Source: benchmarks/README.md, "Confidence".
 DEFAULT_CONFIDENCE = 0.3
 
 QueryText = Literal["full", "hashed", "none"]
@@ -112,7 +112,7 @@ class SearchSettings(StrictSettings):
 
     @property
     def confident_from(self) -> float:
-        """The confidence from which a hit is confident."""
+        """The lowest confidence of a confident hit."""
         return self.min_confidence or DEFAULT_CONFIDENCE
 
 
@@ -315,7 +315,7 @@ class CollectionSettings(StrictSettings):
 
     @property
     def search_fingerprint(self) -> str:
-        """A hash of the settings that decide which hits a search of an index returns."""
+        """A hash of the settings that, for a given index, decide which hits a search returns."""
         used = {"search": self.search.model_dump(mode="json"), "reranker": self.reranker}
         return fingerprint(used | {"ef_search": self.vector_index.ef_search})
 
@@ -327,7 +327,7 @@ class CollectionSettings(StrictSettings):
     @field_validator("embedding_model", "reranker")
     @classmethod
     def _resolve_model(cls, model: str, info: ValidationInfo) -> str:
-        """Resolve a path that begins with ./ or ../ from the folder of the file."""
+        """Make a path that begins with ./ or ../ absolute. It is relative to the file's folder."""
         if model.startswith(("./", "../")):
             return str((_folder(info) / model).resolve())
         return model

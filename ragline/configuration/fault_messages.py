@@ -16,7 +16,7 @@ from ragline.unknown_names import find_nearest
 
 MAX_VALUE_CHARS = 80
 
-# The key of a message is the first word of the type of a pydantic error.
+# The messages by the type of a pydantic error. Only the first word of the type counts.
 _MESSAGES = {
     "list": "must be a list; write [one, two], or each item on its own line after a dash",
     "tuple": "must be a list; write [one, two], or each item on its own line after a dash",
@@ -41,7 +41,7 @@ _BOUNDS = {
 def describe_invalid_value(fault: ErrorDetails) -> str:
     """Describe what is wrong with a value and what is allowed.
 
-    The text does not contain a value that could be a secret.
+    If the value can be a secret, the description does not contain it.
     """
     kind, value, context = fault["type"], fault["input"], fault.get("ctx") or {}
     if kind == MASKED:

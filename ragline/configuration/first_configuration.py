@@ -20,7 +20,8 @@ from ragline.configuration.loading import home_of
 from ragline.parsing.formats import FORMATS
 from ragline.sources.files.paths import EVERYTHING, PathPatterns
 
-# File endings of documents. Data formats are left out, because programs use them too.
+# File endings of documents. Data formats are left out, because their files are often data of
+# programs.
 DOCUMENT_SUFFIXES = tuple(
     suffix for row in FORMATS.values() if not row.is_data for suffix in row.suffixes
 )
@@ -29,8 +30,8 @@ RECORD_SUFFIXES = (".jsonl", ".ndjson")
 PROGRAM_FOLDERS = (
     ".venv", "venv", "node_modules", "site-packages", "build", "dist", "target", "vendor",
 )  # fmt: skip
-# File endings of source code. A folder with such a file counts as the folder of a program. The
-# endings in PAGE_SUFFIXES do not count, because web pages have such files too.
+# File endings of source code. A folder with such a file counts as the folder of a program. A file
+# with an ending in PAGE_SUFFIXES does not make it one, because web pages also have such files.
 PAGE_SUFFIXES = (".css", ".js", ".mjs")
 PROGRAM_SUFFIXES = (
     ".c", ".cc", ".cpp", ".cs", ".go", ".h", ".hpp", ".java", ".jsx", ".kt", ".lua", ".php", ".pl",
@@ -43,7 +44,7 @@ OWN_PATHS = ("/ragline.yaml", "/.ragline/")
 ID_COLUMNS = ("_id", "id", "doc_id", "document_id", "uuid", "key", "slug", "url")
 TITLE_COLUMNS = ("title", "name", "headline", "subject")
 TEXT_COLUMNS = ("text", "body", "content", "contents", "abstract", "description", "answer")
-# Listing stops after this many files, which are enough to know the formats.
+# Listing stops after this number of files, which are enough to know the formats.
 MAX_FILES = 20_000
 MAX_LINE_BYTES = 1_000_000
 MAX_NAME_CHARS = 50
@@ -51,9 +52,9 @@ MAX_NAME_CHARS = 50
 
 @dataclass(frozen=True, slots=True)
 class FoundSource:
-    """A source to write into the file.
+    """A source to write into the configuration file.
 
-    `settings` are its lines in the file. `holds` describes its documents.
+    `settings` are its lines in the file. `holds` describes its documents in words.
     """
 
     name: str
@@ -98,7 +99,10 @@ def propose_configuration(folder: Path) -> FirstConfiguration:
 
 
 def _find_files(folder: Path, own: list[str]) -> FoundSource:
-    """Return a source of the committed documents; without any, a source of the folder on disk."""
+    """Return a source for the committed documents of a repository.
+
+    If there are no committed documents, return a source for the files on disk.
+    """
     committed = _list_committed(folder)
     if any(map(_is_document, committed)):
         branch = (
@@ -112,7 +116,7 @@ def _find_files(folder: Path, own: list[str]) -> FoundSource:
 def _describe_folder(
     name: str, kind: str, notes: tuple[str, ...], paths: list[PurePosixPath], own: list[str]
 ) -> FoundSource:
-    """Return a source without `include`, so that later syncs find new formats and folders."""
+    """Return a source for a folder. It has no `include`, so that syncs find new formats later."""
     left_out = [*own, *_list_program_patterns(paths)]
     settings = (
         *notes,
@@ -127,7 +131,10 @@ def _describe_folder(
 
 
 def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
-    """The patterns of program files; in the folder of a program, also those of tool folders."""
+    """Return the patterns of program files, for the setting `exclude`.
+
+    For the folder of a program, also return the patterns of PROGRAM_FOLDERS.
+    """
     counted = Counter(path.suffix for path in paths if path.suffix.lower() in PROGRAM_SUFFIXES)
     endings = [f"*{suffix}" for suffix in sorted(counted)]
     is_program = any(suffix.lower() not in PAGE_SUFFIXES for suffix in counted)
@@ -135,13 +142,13 @@ def _list_program_patterns(paths: list[PurePosixPath]) -> list[str]:
 
 
 def _list_home(folder: Path) -> list[str]:
-    """The pattern of Ragline's data folder, if it is in the folder of documents."""
+    """Return a list with the pattern of Ragline's data folder; empty if it is not in `folder`."""
     home = home_of(folder / "ragline.yaml").resolve()
     return [f"{_anchor(home.relative_to(folder))}/"] if folder in home.parents else []
 
 
 def _anchor(path: PurePath) -> str:
-    """A pattern that matches only one path below the root of the source."""
+    """Return a pattern that matches only this path, relative to the folder of the source."""
     return "/" + re.sub(r"([\\*?\[\]])", r"\\\1", path.as_posix())
 
 
@@ -157,7 +164,10 @@ def _find_records(folder: Path) -> Iterator[FoundRecords]:
 
 
 def _guess_fields(path: Path) -> str | None:
-    """The columns of the first record for id, title and text; None if it has no id or no text."""
+    """Guess which columns of a file of records contain id, title and text.
+
+    The first record decides. Return the setting `fields` as YAML, or None without an id or a text.
+    """
     with path.open("rb") as file:
         line = file.readline(MAX_LINE_BYTES)
     try:
@@ -182,7 +192,7 @@ def _guess_fields(path: Path) -> str | None:
 
 
 def _list_files(folder: Path) -> Iterator[PurePosixPath]:
-    """The files on disk in order, without hidden files and without folders of programs."""
+    """Yield the files on disk in order, without hidden files and without PROGRAM_FOLDERS."""
     patterns = PathPatterns(EVERYTHING, ())
     seen = 0
     for root, folders, names in os.walk(folder):
@@ -203,7 +213,7 @@ def _list_files(folder: Path) -> Iterator[PurePosixPath]:
 
 
 def _list_committed(folder: Path) -> list[PurePosixPath]:
-    """The files in the last commit; an empty list if the folder is not a repository."""
+    """Return the files in the last commit; an empty list if the folder is not a repository."""
     if not (folder / ".git").exists():
         return []
     try:
@@ -231,7 +241,7 @@ def _count_kinds(paths: list[PurePosixPath]) -> str:
 
 
 def _make_name(text: str, taken: Iterable[str]) -> str:
-    """A valid name that is not in `taken`."""
+    """Make a valid name from `text` that is not in `taken`."""
     plain = re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_NAME_CHARS].strip("-") or "documents"
     number, name = 1, plain
     while name in taken:

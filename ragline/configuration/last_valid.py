@@ -2,7 +2,7 @@
 
 A command fails at once if the file has an error. A background process continues with the last
 valid content, so that changes and removals reach the index while a person edits the file. The
-stored content contains no secrets. Like the file, it contains only names of environment variables.
+stored content contains no secrets: like the file, it contains only names of environment variables.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ def load_last_valid(path: Path | None = None) -> tuple[Configuration, Configurat
 
 
 def last_valid_path(path: Path) -> Path:
-    """The path of the last valid content of a configuration file.
+    """Return the path at which the last valid content of a configuration file is stored.
 
-    Each file has its own path, because several files can share a RAGLINE_HOME.
+    Each configuration file has its own path, because several files can share a RAGLINE_HOME.
     """
     return home_of(path) / FOLDER / f"{fingerprint({'path': str(path)})}.yaml"
 
@@ -66,7 +66,7 @@ def _load_stored(stored: Path, path: Path, error: ConfigurationError) -> Configu
 def _store(stored: Path, content: str) -> None:
     """Replace the stored content in one step.
 
-    An error, such as a full disk, is logged and does not stop the run.
+    An error, such as a full disk, is logged and does not stop the process.
     """
     try:
         if stored.is_file() and stored.read_text(encoding="utf-8") == content:

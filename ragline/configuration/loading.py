@@ -14,7 +14,7 @@ from ragline.errors import ConfigurationError
 
 
 def load_configuration(path: Path | None = None) -> Configuration:
-    """Read the configuration from `path`, else from RAGLINE_CONFIG, else from ./ragline.yaml.
+    """Read the configuration from the file that `choose_path` returns.
 
     Raises:
         ConfigurationError: the file has errors. The message has one line for each error, with
@@ -25,7 +25,7 @@ def load_configuration(path: Path | None = None) -> Configuration:
 
 
 def parse_configuration(content: str, path: Path) -> Configuration:
-    """The configuration in the content of the file `path`.
+    """Return the configuration in `content`, which is the content of the file `path`.
 
     Raises:
         ConfigurationError: the content has errors. The message has one line for each error.
@@ -39,7 +39,10 @@ def parse_configuration(content: str, path: Path) -> Configuration:
 
 
 def choose_path(path: Path | None = None) -> Path:
-    """The path of the file to read: `path`, else RAGLINE_CONFIG, else ./ragline.yaml."""
+    """Return the path of the configuration file.
+
+    It is `path`. Without it, it is the value of RAGLINE_CONFIG, and without both ./ragline.yaml.
+    """
     named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
     return (named or Path(DEFAULT_FILE)).absolute()
 
@@ -60,7 +63,7 @@ def find_configuration(path: Path | None = None) -> Path:
 
 
 def read_configuration(path: Path) -> str:
-    """The content of a configuration file.
+    """Return the content of a configuration file.
 
     Raises:
         ConfigurationError: the file cannot be read or is not UTF-8.
@@ -76,9 +79,9 @@ def read_configuration(path: Path) -> str:
 
 
 def home_of(path: Path) -> Path:
-    """The folder of Ragline's data for a configuration file.
+    """Return the folder of Ragline's data for a configuration file.
 
-    It is RAGLINE_HOME, else `.ragline` in the folder of the file.
+    It is RAGLINE_HOME. If this variable is not set, it is `.ragline` in the folder of the file.
     """
     stated = os.environ.get("RAGLINE_HOME")
     return Path(stated).expanduser().absolute() if stated else path.parent / ".ragline"

@@ -1,7 +1,7 @@
 """The settings of a collection that are part of a release: the search settings and the reranker.
 
-They become valid with a promotion and end with a rollback, like a generation. `ragline.lifecycle`
-stores them with each release, and `ragline.search` searches with them.
+A promotion makes them valid, and a rollback makes the earlier ones valid again, as for a
+generation. `ragline.lifecycle` stores them with each release, and `ragline.search` uses them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def read_released_part(settings: CollectionSettings) -> dict[str, Any]:
 def apply_release(
     settings: CollectionSettings, released: ReleasedSettings | None
 ) -> CollectionSettings:
-    """Return the settings of a collection with those of its release.
+    """Return the settings of a collection, with the search settings and reranker of its release.
 
-    Without a release, nothing changes. A release of a newer Ragline can have settings that this one
-    does not know; they are left out.
+    Without a release, nothing changes. A newer version of Ragline can have written settings that
+    this version does not know. They are left out.
     """
     if released is None:
         return settings
@@ -41,12 +41,12 @@ def apply_release(
 
 
 def list_unreleased(settings: CollectionSettings, released: ReleasedSettings | None) -> list[str]:
-    """Return the names of the settings that differ from those of the release."""
+    """Return the names of the settings that differ from the release; empty without a release."""
     return list_changed_settings(apply_release(settings, released), settings)
 
 
 def list_changed_settings(before: CollectionSettings, after: CollectionSettings) -> list[str]:
-    """Return the names of the settings in a release that differ between two collections."""
+    """Return the names of the settings that differ, of those that are part of a release."""
     old, new = (read_released_part(one) for one in (before, after))
     names = [
         f"search.{name}" for name in new["search"] if new["search"][name] != old["search"][name]

@@ -24,7 +24,7 @@ DEFAULT_FILE = "ragline.yaml"
 
 
 def _read_age(value: Any) -> timedelta:
-    """Read a duration, which can be zero (`0s`)."""
+    """Convert a duration from the file. It can be zero (`0s`)."""
     return timedelta(0) if str(value).strip() in ("0", "0s") else read_duration(value)
 
 
@@ -34,8 +34,8 @@ Age = Annotated[timedelta, BeforeValidator(_read_age)]
 class RetentionSettings(StrictSettings):
     """How long unused data is stored before it is permanently deleted.
 
-    The time of `parses` and `embeddings` begins when nothing uses them any more. The time of
-    `requests`, `audit` and `history` begins when a row is written.
+    For `parses` and `embeddings`, the time begins when nothing uses the row any more. For
+    `requests`, `audit` and `history`, the time begins when the row is written.
     """
 
     removed_documents: Age = Field(
@@ -93,17 +93,17 @@ class Configuration(StrictSettings):
     setting_lines: dict[str, int] = Field(default_factory=dict, repr=False)
 
     def line_of(self, area: str, name: str, setting: str = "") -> int | None:
-        """The line of a setting of a collection or source.
+        """Return the line of a setting of the collection or source `name`.
 
-        `area` is `collections` or `sources`. If the file does not state the setting, this is the
-        line of the collection or source. If the file does not name the collection or source either,
+        `area` is `collections` or `sources`. If the file does not state the setting, the result is
+        the line of the collection or source. If the file does not contain the collection or source,
         the result is None.
         """
         known = self.setting_lines
         return known.get(f"{area}/{name}/{setting}", known.get(f"{area}/{name}/"))
 
     def collection(self, name: str) -> CollectionSettings:
-        """The settings of a collection.
+        """Return the settings of a collection.
 
         Raises:
             UnknownCollectionError: neither a collection nor a source has this name.
@@ -115,17 +115,18 @@ class Configuration(StrictSettings):
         raise UnknownCollectionError(describe_unknown("collection", name, known))
 
     def replace_collection(self, changed: CollectionSettings) -> Configuration:
-        """A copy in which the collection of this name has other settings."""
+        """Return a copy in which `changed` replaces the settings of the collection of this name."""
         collections = tuple(
             changed if settings.name == changed.name else settings for settings in self.collections
         )
         return self.model_copy(update={"collections": collections})
 
     def golden_folder(self, name: str) -> Path:
-        """The folder of a collection's golden set.
+        """Return the folder of a collection's golden set.
 
-        If the collection names no folder, this is `golden/<collection>` next to the file. Commands
-        edit that folder. Evaluations use it only after the collection names it.
+        If the settings of the collection name no folder, it is `golden/<collection>` next to the
+        configuration file. Commands edit this folder. Evaluations do not use it until the settings
+        of the collection name it.
 
         Raises:
             UnknownCollectionError: neither a collection nor a source has this name.
@@ -133,7 +134,7 @@ class Configuration(StrictSettings):
         return self.collection(name).golden or self.path.absolute().parent / "golden" / name
 
     def source(self, name: str) -> SourceSettings:
-        """The settings of a source.
+        """Return the settings of a source.
 
         Raises:
             UnknownSourceError: no source has this name.
@@ -145,11 +146,11 @@ class Configuration(StrictSettings):
         raise UnknownSourceError(describe_unknown("source", name, known))
 
     def sources_of(self, collection: str) -> tuple[SourceSettings, ...]:
-        """The sources that feed a collection, in the order of the file."""
+        """Return the sources of a collection, in the order of the file."""
         return tuple(source for source in self.sources if source.collection == collection)
 
     def push_source_of(self, collection: str) -> PushSettings:
-        """The source that stores the documents that callers push to a collection.
+        """Return the source that stores the documents that callers push to a collection.
 
         Raises:
             UnknownCollectionError: there is no collection with this name.

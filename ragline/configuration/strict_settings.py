@@ -1,4 +1,4 @@
-"""The class of all settings that Ragline's own parts have, and the type of a share."""
+"""The base class of settings, except those of sources, and the type of a share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class StrictSettings(BaseModel):
-    """Settings that refuse unknown names and do not change."""
+    """Settings that refuse unknown names and cannot be changed after their creation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

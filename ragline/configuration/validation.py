@@ -30,7 +30,7 @@ TOP_KEYS = ("collections", "sources", "retention")
 def validate_content(
     content: str, path: Path, *, home: Path, database_url: str | None
 ) -> Configuration:
-    """The configuration in the content of the file `path`.
+    """Return the configuration in `content`, which is the content of the file `path`.
 
     Raises:
         ConfigurationError: the content has errors. The message has one line for each error, with
@@ -105,7 +105,7 @@ def _validate(
 def _find_malformed_items(
     root: yaml.Node, area: str, items: list[Any]
 ) -> Iterator[tuple[int, str]]:
-    """Find items that are not mappings, and sources of an unknown kind.
+    """Yield line and message for each item that is not a mapping or has an unknown kind.
 
     The keys of such an item cannot be checked.
     """
@@ -128,7 +128,7 @@ def _list_collection_names(sources: list[dict[str, Any]]) -> Iterator[str]:
 def _find_repeated_names(
     root: yaml.Node, area: str, items: list[dict[str, Any]]
 ) -> Iterator[tuple[int, str]]:
-    """Find names that are used twice.
+    """Yield line and message for each name that is used twice.
 
     Dagster's names cannot contain a dash, so a dash and an underscore count as equal.
     """
@@ -146,9 +146,9 @@ def _find_repeated_names(
 def _find_repeated_pushes(
     root: yaml.Node, sources: list[dict[str, Any]]
 ) -> Iterator[tuple[int, str]]:
-    """Find a second push source of a collection.
+    """Yield line and message for each second source of the kind `push` of a collection.
 
-    A push request names only the collection, so a collection has at most one push source.
+    A request to push documents names only the collection, so only one such source is allowed.
     """
     seen: dict[str, str] = {}
     for index, item in enumerate(sources):
@@ -165,9 +165,9 @@ def _find_repeated_pushes(
 
 
 def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:
-    """List the errors with complete paths.
+    """Yield the errors with their complete paths in the file.
 
-    The errors of a source are nested in one error of its list item.
+    Pydantic reports the errors of a source as parts of one error, with paths inside the source.
     """
     for fault in error.errors(include_url=False):
         inner = (fault.get("ctx") or {}).get("error")
@@ -181,7 +181,7 @@ def _flatten(error: ValidationError) -> Iterator[ErrorDetails]:
 def _describe(
     root: yaml.Node, fault: ErrorDetails, sources: list[dict[str, Any]]
 ) -> tuple[int, str]:
-    """The line of an error, and its message: setting, cause, allowed values."""
+    """Return the line of an error, and its message: setting, cause, allowed values."""
     line = find_line(root, fault["loc"])
     setting = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in fault["loc"])
     setting = setting.lstrip(".")
@@ -197,7 +197,7 @@ def _describe(
 def _list_allowed_keys(
     path: tuple[int | str, ...], sources: list[dict[str, Any]]
 ) -> tuple[str, ...]:
-    """The keys that are allowed in the mapping at a path of the file."""
+    """Return the keys that are allowed in the mapping at `path` in the file."""
     area, *deeper = path
     if area == "retention":
         return tuple(RetentionSettings.model_fields)
@@ -214,7 +214,7 @@ def _list_allowed_keys(
 
 
 def _fail(path: Path, faults: list[tuple[int, str]]) -> NoReturn:
-    """Raise one exception for all errors: one line for each, in the order of the file."""
+    """Raise one ConfigurationError with one line for each error, in the order of the file."""
     (line, first), *others = sorted(set(faults))
     more = "".join(f"\n{path}:{number}: {fault}" for number, fault in others)
     raise ConfigurationError(first + more, path=path, line=line)

@@ -52,7 +52,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
 
 
 def find_line(root: yaml.Node, path: tuple[int | str, ...]) -> int:
-    """The line of the deepest part of `path` that the file has."""
+    """Return the line of `path`. If the file lacks its last parts, return the line of the rest."""
     node, line = root, root.start_mark.line
     for part in path:
         if isinstance(node, yaml.MappingNode):
@@ -72,11 +72,11 @@ def find_line(root: yaml.Node, path: tuple[int | str, ...]) -> int:
 
 
 def list_setting_lines(root: yaml.Node) -> Iterator[tuple[str, int]]:
-    """Yield the line of each setting of each collection and source.
+    """Yield a key and a line for each setting of each collection and source.
 
     The key of a setting is `area/name/setting`. The key of a collection or source itself is
-    `area/name/`. A collection can be named by sources only. Then its line is the line of the last
-    source that names it.
+    `area/name/`. If only sources name a collection, its line is the line at which a source names
+    it; the last pair counts.
     """
     for area in ("sources", "collections"):
         for item in getattr(_find_child(root, area), "value", []):

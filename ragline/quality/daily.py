@@ -39,9 +39,9 @@ from ragline.storage.statements import load_statement
 
 MAX_SAMPLED_QUERIES = 500
 REFERENCE_PERIOD = timedelta(days=30)
-# If the cosine similarity of a query and its first hit is lower than this, the hit is not relevant.
-# Source: with the default model, the cosine of unrelated texts is 0 to 0.2, and the cosine of a
-# query and its answer is at least 0.4.
+# If the cosine similarity of a query and its first hit is lower than this value, the hit counts as
+# not relevant. Source: with the default model, the cosine of unrelated texts is 0 to 0.2, and the
+# cosine of a query and its answer is at least 0.4.
 MIN_TOP_COSINE = 0.3
 
 
@@ -63,7 +63,7 @@ class DailyFigures:
 
 @dataclass(frozen=True, slots=True)
 class StoredFigures:
-    """The expensive figures of one day, as plain values read from the database."""
+    """The expensive figures of a collection for one day, as they are stored in the database."""
 
     collection: str
     day: date
@@ -112,9 +112,9 @@ def read_latest(
 
 
 def _without_feedback(configuration: Configuration) -> Configuration:
-    """Return the configuration without the feedback pass.
+    """Return the configuration with the feedback pass switched off for each collection.
 
-    The pass would change the entries that the index returns.
+    The index recall is measured with the vector of the query, and the feedback pass would move it.
     """
     collections = tuple(
         settings.model_copy(
@@ -205,7 +205,7 @@ class _DayMeasurement:
         try:
             return measure_recall(self.searcher, self.collection, distinct, self.generation)
         except UnknownGenerationError:
-            return None  # The index was deleted during the measurement.
+            return None  # The generation was deleted during the measurement.
 
     def find_topics(self) -> tuple[Topic, ...]:
         reasons = self._find_reasons()
@@ -244,8 +244,8 @@ class _DayMeasurement:
     def _is_far(self, connection: Connection, row: RowMapping) -> bool:
         """Return whether the first hit of a recorded search is far from its query.
 
-        The cosine is computed again, because a fused score is relative to the other hits of its
-        answer. If the entry no longer exists, the result is False.
+        The function computes their cosine similarity, because a fused score depends on the other
+        hits of the answer. If the entry no longer exists, the result is False.
         """
         if row["first_entry_id"] is None or row["generation_id"] != self.generation:
             return False

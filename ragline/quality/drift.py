@@ -1,4 +1,4 @@
-"""Drift: whether the queries of a period differ from earlier queries, in vectors and lengths."""
+"""Drift: how much the queries of a period differ from earlier queries, in vectors and lengths."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Floats = NDArray[np.float32]
 MIN_QUERIES = 20
 PERMUTATIONS = 500
 BINS = 10
-# The share that an empty bin gets. With a share of 0, the population stability index would be
-# infinite.
+# The share that is used for an empty bin. With a share of 0, the population stability index would
+# be infinite.
 MIN_SHARE = 1e-4
 
 
@@ -24,8 +24,8 @@ class Drift:
 
     `mmd` is the squared maximum mean discrepancy of their vectors. It is 0 for equal samples.
     `p_value` is the share of random permutations of both samples whose discrepancy is equal or
-    larger. `length_psi` is the population stability index of their lengths in characters. Below 0.1
-    the lengths are stable; above 0.25 they come from a different population.
+    larger. `length_psi` is the population stability index of their lengths in characters. Below
+    0.1, the lengths have not changed. Above 0.25, they have changed strongly.
     """
 
     queries: int
@@ -58,9 +58,9 @@ def compare_samples(
 ) -> tuple[float, float]:
     """Return the squared maximum mean discrepancy of two samples, and its p-value.
 
-    The estimate is the biased one, so it is never negative. The kernel is Gaussian, and its width
-    is the median distance of all pairs. Source: Gretton et al., "A Kernel Two-Sample Test", JMLR 13
-    (2012), equation 5 and section 5.
+    Each sample is (n, dim) float32. The function uses the biased estimate, which is never negative.
+    The kernel is Gaussian, and its width is the median distance of all pairs. Source: Gretton et
+    al., "A Kernel Two-Sample Test", JMLR 13 (2012), equation 5 and section 5.
     """
     kernel = _gaussian_kernel(np.concatenate([reference, current]))
     weights = np.concatenate(
@@ -70,8 +70,7 @@ def compare_samples(
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.tile(weights, (permutations, 1)), axis=1)
     others = np.einsum("pi,pi->p", shuffled @ kernel, shuffled)
-    # The order of summation changes the last digits. Therefore equal values can differ by the
-    # tolerance.
+    # The tolerance is necessary, because the order of a summation changes the last digits.
     as_far = int(np.sum(others >= observed - 1e-12))
     return max(observed, 0.0), (as_far + 1) / (permutations + 1)
 

@@ -48,8 +48,8 @@ class Percentiles:
 class ScoreGap:
     """Percentiles of the difference between the scores of the first and the second hit.
 
-    If the difference is small, the first hit is hardly better than the second. Scores of different
-    modes are not comparable, so there is one ScoreGap for each mode, with and without reranking.
+    If the difference is small, both hits are almost equally good. Scores of different modes are not
+    comparable, so there is one ScoreGap for each mode, with and without reranking.
     """
 
     mode: str
@@ -72,12 +72,12 @@ class RankedClicks:
 class QualityFigures:
     """The statistics of a collection's searches in a period. A ratio without data is None.
 
-    `zero_results` counts the searches that found nothing, and `abstained` those whose hits were all
-    below `min_confidence`.
-    `click_through_ratio` is the share of searches with a click. `reciprocal_rank` is the mean of
-    1/rank of the first clicked hit, over the searches with a click. `reformulation_ratio` is
-    defined in the module `reformulation`. `feedback_precision` is the share of verdicts that are
-    `useful`. `is_partial` says that only the newest 200,000 searches of the period were read.
+    `zero_results` counts the searches that found nothing. `abstained` counts the searches whose
+    hits were all below `min_confidence`. `click_through_ratio` is the share of searches with a
+    click. `reciprocal_rank` is the mean of 1/rank of the first clicked hit, over the searches with
+    a click. `reformulation_ratio` is defined in the module `reformulation`. `feedback_precision` is
+    the share of `useful` among the verdicts `useful` and `not_useful`. `is_partial` says that only
+    the newest 200,000 searches of the period were read.
     """
 
     collection: str

@@ -33,7 +33,10 @@ MAX_HEADINGS = 500
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a query is proposed, as a kind and as a sentence. `count` is the number of searches."""
+    """Why a query is proposed, as a kind and in words.
+
+    `count` is the number of records that are the reason: searches or, for feedback, judgements.
+    """
 
     kind: ProposalKind
     text: str
@@ -44,8 +47,9 @@ class Reason:
 class Proposal:
     """A query that a person can accept for a golden set.
 
-    `id` is the id of the query in the golden set. `suggested` has the documents to judge with their
-    grades. It is empty if the records do not show which document answers the query.
+    `id` is the id that the query gets in the golden set. `suggested` contains documents with the
+    grades that Ragline suggests for them. It is empty if the records do not show which document
+    answers the query.
     """
 
     id: str
@@ -55,7 +59,7 @@ class Proposal:
 
     @property
     def is_acceptable(self) -> bool:
-        """Whether the suggestion contains a relevant document, so that it can be accepted."""
+        """Whether a relevant document is suggested. Only then can the suggestion be accepted."""
         return any(one.grade > 0 for one in self.suggested)
 
 
@@ -77,8 +81,8 @@ def propose_queries(
 ) -> list[Proposal]:
     """Propose queries that are neither in the golden set in `folder` nor rejected.
 
-    A query that has several reasons is proposed once, with all of them. The order is that of KINDS,
-    and then the most frequent queries first.
+    A query that has several reasons is proposed once, with all its reasons. The proposals are in
+    the order of KINDS. Within a kind, the most frequent query is first.
 
     Raises:
         GoldenSetError: the golden set is malformed.
@@ -118,7 +122,10 @@ def _read_feedback(database: Database, records: Records) -> Iterator[_Row]:
 def _group_feedback(
     database: Database, records: Records
 ) -> dict[str, tuple[tuple[JudgedDocument, ...], int]]:
-    """The judged documents and the number of judgements of each query with feedback."""
+    """Return the judged documents and the number of judgements for each query with feedback.
+
+    A document about which the clients disagree is left out.
+    """
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("quality/select_query_feedback"),
@@ -128,8 +135,8 @@ def _group_feedback(
     for row in rows:
         documents, count = grouped.get(row.query, ((), 0))
         if row.useful == row.not_useful and (row.useful or not row.clicks):
-            continue  # The clients do not agree.
-        # A verdict says more than a click.
+            continue  # The clients disagree.
+        # If there are verdicts, clicks do not count.
         grade = int(row.useful > row.not_useful or not row.not_useful)
         added = row.useful + row.not_useful + row.clicks
         grouped[row.query] = (*documents, JudgedDocument(row.document_id, grade)), count + added
@@ -142,7 +149,7 @@ def _read_zero_results(database: Database, records: Records) -> Iterator[_Row]:
             load_statement("quality/count_unanswered_queries"),
             records.parameters | {"limit": MAX_ROWS},
         ).all()
-    # A row is a tuple, so `row.count` would be its method.
+    # A row is a tuple, so `row.count` is a method and not the column `count`.
     for query, number, _ in rows:
         times = "once" if number == 1 else f"{number:,} times"
         yield query, Reason("zero_results", f"a search found nothing {times}", number), ()
@@ -188,7 +195,7 @@ _READERS: dict[ProposalKind, Callable[[Database, Records], Iterator[_Row]]] = {
 def _leave_out_gone(
     database: Database, collection: str, proposals: list[Proposal]
 ) -> list[Proposal]:
-    """The proposals without the suggested documents that the collection does not have now."""
+    """Return the proposals without suggestions of documents that the collection no longer has."""
     pairs = list(
         dict.fromkeys((one.source, one.document_id) for p in proposals for one in p.suggested)
     )

@@ -1,4 +1,4 @@
-"""The history of a collection: its searches on each day, evaluations, and queries without a hit.
+"""The history of a collection: searches by day, evaluations, live generations, unanswered queries.
 
 `figures` computes the figures of a whole period.
 """
@@ -29,7 +29,7 @@ class LatencyPercentiles:
 class DailySearchStats:
     """The statistics of one day (UTC) on which a collection was searched.
 
-    The percentiles of a stage are None if no search used the stage.
+    The percentiles of a stage of the search are None if no search used the stage.
     """
 
     day: date
@@ -47,7 +47,7 @@ class DailySearchStats:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """A recorded evaluation. `golden_hash` is the hash of the whole golden set."""
+    """A stored evaluation. `golden_hash` is the hash of the whole golden set."""
 
     generation: int
     golden_hash: str

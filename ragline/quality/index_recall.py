@@ -1,4 +1,4 @@
-"""Index recall: recorded queries are searched for again, with and without the vector index."""
+"""Measures the index recall: searches for queries with the vector index and by a complete scan."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_QUERIES = 50
 DEPTH = 10
 # A scan of all entries can take longer than a search.
 SCAN_TIMEOUT_MS = 60_000
-# Vectors have half precision. Therefore scores that differ by less than this count as equal.
+# Vectors have half precision. Therefore scores that differ by less than this value count as equal.
 SCORE_TOLERANCE = 1e-4
 
 
@@ -28,12 +28,11 @@ class IndexRecall:
 def measure_recall(
     searcher: Searcher, collection: str, queries: Sequence[str], generation_id: int | None = None
 ) -> IndexRecall | None:
-    """Search for each query as the service does, and compare the hits with a scan of all entries.
+    """Search for each query with the vector index, and compare the hits with a scan of all entries.
 
-    `generation_id` names the generation. If it is None, the live generation is measured.
-
-    The searcher must have a feedback weight of 0, because a feedback pass would search with another
-    vector. The result is None if there are no queries, or if the index is empty.
+    `generation_id` names the generation. If it is None, the live generation is measured. The
+    settings of the searcher must have the feedback weight 0, because a feedback pass would search
+    with another vector. The result is None if there are no queries, or if the index is empty.
     """
     shares, generation = [], 0
     for query in queries:

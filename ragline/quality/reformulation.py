@@ -1,10 +1,10 @@
 """Measures how often a client repeats a search in other words.
 
 A repetition is a sign that the first answer was not useful. A search counts as reformulated if the
-same client searches the same collection within a minute, and the second query is similar but
-different. Clients are distinguished by the hash in the record (`client`, with the tenant). A
-service that searches for several users should send the header X-Client-ID. Otherwise its users
-count as one client, and the figure is an upper bound.
+same client searches the same collection again within a minute, and the second query is similar but
+not equal. The tenant and the hash `client` in the record of a search identify the client. A program
+that searches for several users should send the header X-Client-ID. Otherwise its users count as one
+client, and the figure is an upper bound.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 MAX_INTERVAL = timedelta(seconds=60)
-# The Jaccard similarity of the tokens, or of the character trigrams, of both queries.
+# Two queries are similar if the Jaccard similarity of their tokens, or of their character trigrams,
+# is at least this value.
 MIN_SIMILARITY = 0.3
-# The number of following searches that are compared. A client with more searches within a minute is
-# a program.
+# A search is compared with at most this number of later searches. A client that makes more searches
+# within a minute is probably a program.
 MAX_FOLLOWING = 20
 
 _TOKEN = re.compile(r"\w+")
@@ -46,7 +47,7 @@ def measure_reformulation(queries: Sequence[RecordedQuery]) -> float | None:
 def find_reformulations(
     queries: Sequence[RecordedQuery],
 ) -> list[tuple[RecordedQuery, RecordedQuery]]:
-    """Each search that was reformulated, with the first search that reformulates it.
+    """Return pairs: a search that was reformulated, and the first search that reformulates it.
 
     `queries` are in order of client and time.
     """
@@ -73,7 +74,7 @@ def _find_reformulation(
 
 @dataclass(frozen=True, slots=True)
 class _Features:
-    """The features of a query, independent of case and white space."""
+    """The parts of a query that are compared. Case and white space do not matter."""
 
     words: str
     tokens: frozenset[str]

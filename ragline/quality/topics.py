@@ -24,7 +24,7 @@ MAX_TOPICS = 20
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """A query without a good answer, the reason, and the stems of its words."""
+    """A query without a good answer, the reason why it counts as one, and its word stems."""
 
     query: str
     reason: Reason

@@ -1,7 +1,7 @@
 """Reads the state of sources and collections for operators: counts, clocks, failures, alarms.
 
-`database_status` reads everything. `source_status`, `collection_status` and `clocks` define the
-parts. The statements are in `sql/queries/status`.
+`database_status` reads the whole state. `source_status`, `collection_status` and `clocks` define
+its parts. The SQL statements are in `sql/queries/status`.
 """
 
 from ragline.status.clocks import (

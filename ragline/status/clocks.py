@@ -38,7 +38,11 @@ class ClockReadings:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """One clock of a source. `waiting_seconds` is the longest wait now; 0 if no change waits."""
+    """One clock of a source.
+
+    `within_seconds` is its limit. `waiting_seconds` is the time for which the oldest change has
+    waited until now; 0 if no change waits.
+    """
 
     within_seconds: float
     waiting_seconds: float
@@ -47,7 +51,7 @@ class Clock:
 
     @property
     def overrun(self) -> float:
-        """The longest wait divided by the limit. The clock is late if the quotient exceeds 1."""
+        """The present wait divided by the limit. The clock is late if the quotient exceeds 1."""
         return self.waiting_seconds / self.within_seconds
 
 
@@ -61,7 +65,8 @@ def evaluate_clock(
     """Compute the state of a clock at the time `now`.
 
     `within` is the limit. `waiting_since` is the time of the oldest change that waits, or None if
-    no change waits. `proven_at` is as in `SourceStatus`.
+    no change waits. `proven_at` is the time at which the source was last listed, or probed without
+    a change.
     """
     waiting = now - waiting_since if waiting_since is not None else timedelta(0)
     state: ClockState = "kept"
@@ -74,7 +79,7 @@ def evaluate_clock(
 
 
 def read_readings(connection: Connection, source_id: int) -> dict[str, RowMapping]:
-    """The percentiles and counts of a source's readings, as one row for each clock."""
+    """Return the percentiles and counts of a source's readings, one row for each clock."""
     rows = connection.execute(
         load_statement("status/select_clock_readings"),
         {"source_id": source_id, "days": CLOCK_DAYS},
@@ -83,7 +88,7 @@ def read_readings(connection: Connection, source_id: int) -> dict[str, RowMappin
 
 
 def describe_readings(row: RowMapping) -> ClockReadings:
-    """Convert a row of `read_readings`. The readings of the first listing are left out."""
+    """Convert a row of `read_readings`."""
     return ClockReadings(
         count=row["readings"],
         late=row["late"],
@@ -95,7 +100,7 @@ def describe_readings(row: RowMapping) -> ClockReadings:
 
 
 def read_clock_seconds(database: Database, source: str, clock: str) -> list[float]:
-    """The latest readings of a clock (`visible` or `forgotten`) in seconds, newest first."""
+    """Return the newest readings of a clock (`visible` or `forgotten`) in seconds, newest first."""
     statement = load_statement("status/select_clock_seconds")
     with database.connect() as connection:
         rows = connection.execute(statement, {"source": source, "clock": clock})

@@ -19,7 +19,8 @@ from ragline.alarms import (
 from ragline.errors import ConfigurationError
 from ragline.storage.statements import load_statement
 
-# The columns of a quality drop begin with this text. They are null without one.
+# The names of the columns about a quality drop begin with this text. These columns are null if
+# there is no quality drop.
 DROP_PREFIX = "drop_"
 
 
@@ -30,8 +31,8 @@ class CollectionStatus:
     `generation` is the id of the live generation; it is None before the first promotion.
     `building`, `retired` and `candidates` count the generations in these states. If the configured
     generation could not be built, `build_error` is the reason. `notice` says what an operator must
-    decide. `ragline status` adds it. `forced_promotion` says who forced the promotion of the live
-    generation, while no later gate has passed it.
+    decide; only `ragline status` sets it. `forced_promotion` describes the forced promotion of the
+    live generation. It is None if there was none, or if a later gate has passed the generation.
     """
 
     collection: str
@@ -53,7 +54,7 @@ class CollectionStatus:
 
 
 def read_collections(connection: Connection) -> list[CollectionStatus]:
-    """The status of each collection that was synced at least once, sorted by name."""
+    """Return the status of each collection that was synced at least once, sorted by name."""
     rows = connection.execute(load_statement("status/select_collection_states")).mappings()
     return [_describe_collection(row) for row in rows]
 

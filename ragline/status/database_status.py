@@ -27,11 +27,11 @@ def read_status(
     configured: Collection[str] | None = None,
     now: datetime | None = None,
 ) -> Status:
-    """The state of all sources and collections that were synced at least once.
+    """Return the state of all sources and collections that were synced at least once.
 
-    `configured` has the names of the sources in the configuration. A source whose name is missing
-    from it has an alarm, because it is served but no longer synced. If `configured` is None, no
-    source has this alarm.
+    `configured` contains the names of the sources in the configuration. A source that is missing
+    from it has an alarm, because searches still find its documents and it is no longer synced. If
+    `configured` is None, no source has this alarm.
     """
     time = now or datetime.now(UTC)
     with database.connect() as connection:

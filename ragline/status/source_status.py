@@ -22,14 +22,14 @@ from ragline.status.clocks import (
 from ragline.storage.statements import load_statement
 
 NAMED_DOCUMENTS = 20
-# Names of errors of documents with damaged content. Such a document is retried, but it never makes
-# a clock late.
+# The names of the errors for documents with damaged content. A document with such an error is
+# retried, but it never makes a clock late.
 REFUSALS = [BrokenDocumentError.__name__]
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRemovals:
-    """The held removals of a source. `documents` has the first NAMED_DOCUMENTS ids."""
+    """The held removals of a source. `documents` contains the first NAMED_DOCUMENTS ids."""
 
     count: int
     since: datetime
@@ -38,12 +38,13 @@ class HeldRemovals:
 
 @dataclass(frozen=True, slots=True)
 class ProofStatus:
-    """The last sync proof of a source. If `holds` is true, it found no fault and no error.
+    """The last sync proof of a source. If `holds` is true, the proof found no fault and no error.
 
     `is_listed` says whether the source itself was listed. `hashed_documents` counts the documents
-    whose bytes were compared. With a confidence of 95 %, at most `largest_unseen_ratio` of the
-    documents have other bytes. `differences` has the first NAMED_DOCUMENTS of `difference_count`
-    faults, as pairs of document id and description.
+    whose bytes were compared. With a confidence of 95 %, the share of documents with other bytes in
+    the source is at most `largest_unseen_ratio`. `difference_count` counts the faults.
+    `differences` contains the first NAMED_DOCUMENTS of them, as pairs of document id and
+    description.
     """
 
     proven_at: datetime
@@ -65,9 +66,9 @@ class SourceStatus:
 
     `documents` counts documents by state. `age_seconds` is the time since the last complete
     listing. `proven_at` is the time of the last listing, or of a later probe that found no change.
-    `visible_p95_seconds` and `visible_max_seconds` include the documents of the first listing. They
-    are None without a reading in the last CLOCK_DAYS days. `alarms` has the texts of
-    `alarm_details`.
+    `visible_p95_seconds` and `visible_max_seconds` are computed from the readings of the last
+    CLOCK_DAYS days, including those of the first listing. They are None without a reading. `alarms`
+    contains the texts of `alarm_details`.
     """
 
     source: str
@@ -96,14 +97,14 @@ class SourceStatus:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether both clocks are proven to be within their limits and there are no alarms."""
+        """Whether the state of both clocks is `kept`, and the source has no alarm."""
         return not self.alarms and self.visible.state == self.forgotten.state == "kept"
 
 
 def read_sources(
     connection: Connection, now: datetime, configured: Collection[str] | None
 ) -> list[SourceStatus]:
-    """The status of each source that was synced at least once, sorted by name."""
+    """Return the status of each source that was synced at least once, sorted by name."""
     rows = connection.execute(
         load_statement("status/select_source_states"), {"refusals": REFUSALS}
     ).mappings()
