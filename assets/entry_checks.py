@@ -41,8 +41,8 @@ MAX_SHOWN_DIFFERENCES = 50
 def build_proof_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """Build the checks of each run's sync proof: one for each invariant, and one for the proof.
 
-    If an invariant fails, nothing is published. A difference that the proof finds does not prevent
-    the publication.
+    The invariants are in `ragline.lifecycle.invariants`. If an invariant fails, nothing is
+    published. A difference that the proof finds does not prevent the publication.
     """
     key = source_key(settings.name, "entries")
     specs = [

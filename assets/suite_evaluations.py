@@ -40,7 +40,7 @@ class Evaluation:
 
 
 def fingerprint_suite(suite: Suite, rows: str) -> str:
-    """Return a hash of all inputs of an evaluation: the suite, the library's version, and the rows.
+    """Return a hash of the inputs of an evaluation: suite, version of Great Expectations, rows.
 
     `rows` is the fingerprint of the rows.
     """

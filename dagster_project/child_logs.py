@@ -56,7 +56,7 @@ class ChildLog:
             self._file = None
 
     def _append(self, content: bytes) -> None:
-        """Write without a buffer, because a buffered write would raise its error later."""
+        """Append to the file, without a buffer. A buffered write would raise its error later."""
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("ab", buffering=0)

@@ -208,7 +208,7 @@ class _Load:
 
 
 def list_models(database: Database) -> list[str]:
-    """List the embedding models of live generations, of candidates and of those being built.
+    """List the embedding models of the generations that are live, candidates or being built.
 
     The model of the oldest generation comes first.
     """

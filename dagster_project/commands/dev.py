@@ -108,7 +108,7 @@ def _run(
 
 
 def _list_programs(configuration: Configuration, ui_port: int, api_port: int) -> list[Program]:
-    """Return the programs. The first is the code server, because the others need it."""
+    """Return the programs to run. The code server is the first, because the others need it."""
     from dagster_project.dagster_internals import DAEMON_MODULE
     from dagster_project.processes import HOST, Program, find_free_port
 

@@ -91,7 +91,10 @@ def is_key(token: str) -> bool:
 
 
 def find_key(database: Database, token: str) -> Key | None:
-    """The key that a token states, or None if it is malformed, unknown, expired or revoked."""
+    """Return the key that belongs to a token.
+
+    Return None if the token is malformed, or if the key is unknown, expired or revoked.
+    """
     parts = KEY.fullmatch(token)
     if parts is None:
         return None
@@ -107,7 +110,7 @@ def find_key(database: Database, token: str) -> Key | None:
 
 
 def has_keys(database: Database) -> bool:
-    """Whether a key exists that is not revoked."""
+    """Whether there is a key that is not revoked."""
     with database.connect() as connection:
         return bool(connection.execute(load_statement("access/has_keys")).scalar_one())
 

@@ -67,7 +67,10 @@ class Headers:
             self._headers[parts] = (text, count) if is_short else self._shorten(list(parts))
 
     def _shorten(self, parts: list[str]) -> tuple[str, int]:
-        """Shorten a header. Middle headings are left out first, because they inform least."""
+        """Return a shorter header and its number of tokens.
+
+        Middle headings are left out first, because they inform least.
+        """
         while len(parts) > 2 and self._count(parts) > self._max_tokens:
             del parts[1]
         text = SEPARATOR.join(parts)

@@ -138,7 +138,7 @@ def _refuse(message: str) -> CallToolResult:
 
 
 def _describe_failure(error: Exception, request_id: str) -> str:
-    """Return the title and the detail of the problem as text."""
+    """Return the title and the detail of the problem for an error, as text."""
     if isinstance(error, ValidationError | RequestValidationError):
         faults = [
             {**fault, "loc": ("body", *_location_in_body(fault["loc"]))} for fault in error.errors()

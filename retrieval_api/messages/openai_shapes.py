@@ -77,7 +77,7 @@ class TextContent(BaseModel):
 
 
 class VectorStoreResult(BaseModel):
-    """One hit."""
+    """One hit, as a result in OpenAI's format."""
 
     file_id: str = Field(description="The document's id within its source.")
     filename: str = Field(description="The last part of the document's id.")
@@ -111,7 +111,7 @@ class FileCounts(BaseModel):
 
 
 class VectorStore(BaseModel):
-    """A collection."""
+    """A collection, as a vector store in OpenAI's format."""
 
     id: str
     object: Literal["vector_store"] = "vector_store"

@@ -17,7 +17,7 @@ Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31))]
 
 
 class QualityParameters(StrictModel):
-    """The collection and the period of the figures: whole days (UTC), with the last day."""
+    """The collection and the period of the figures: whole days (UTC), including the last day."""
 
     # Values in a query string are text.
     model_config = ConfigDict(strict=False)

@@ -64,7 +64,10 @@ def _unwrap(document: Any) -> bool:
 
 
 def _move_text_boxes(document: Any) -> bool:
-    """Move the paragraphs of text boxes after their anchor paragraph."""
+    """Move the paragraphs of text boxes after their anchor paragraph.
+
+    Return whether there were any text boxes.
+    """
     boxes = _find(document, "//w:txbxContent[not(ancestor::mc:Fallback)]")
     for box in boxes:
         anchor = next(box.iterancestors(qn("w:p")), None)
@@ -75,7 +78,7 @@ def _move_text_boxes(document: Any) -> bool:
 
 
 def _replace_formulas(document: Any) -> bool:
-    """Replace each formula by its characters, in order."""
+    """Replace each formula by its characters, in order. Return whether there were any formulas."""
     formulas = _find(document, "//m:oMath")
     for formula in formulas:
         run, text = OxmlElement("w:r"), OxmlElement("w:t")
