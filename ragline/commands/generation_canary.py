@@ -1,4 +1,4 @@
-"""`ragline generation canary`: compares the searches of the canary with the others."""
+"""`ragline generation canary`: compares the searches of the canary with all other searches."""
 
 from __future__ import annotations
 

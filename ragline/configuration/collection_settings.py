@@ -25,8 +25,9 @@ from ragline.sources.settings import NAME_PATTERN
 MEASURES = {"ndcg@10": "nDCG@10", "recall@10": "R@10", "recall@100": "R@100", "mrr@10": "RR@10"}
 
 
-# A hit with this confidence is confident if `min_confidence` is 0. Then searches answer 90 % of the
-# queries with an answer and no query without one. Source: benchmarks/README.md, "Confidence".
+# The lowest confidence of a confident hit if `min_confidence` is 0. With it, searches answer 90 %
+# of the queries with an answer, and no query without one. Source: benchmarks/README.md,
+# "Confidence".
 DEFAULT_CONFIDENCE = 0.3
 
 QueryText = Literal["full", "hashed", "none"]

@@ -41,7 +41,7 @@ def parse_configuration(content: str, path: Path) -> Configuration:
 def choose_path(path: Path | None = None) -> Path:
     """Return the path of the configuration file.
 
-    It is `path`. Without it, it is the value of RAGLINE_CONFIG, and without both ./ragline.yaml.
+    It is `path` if given, otherwise RAGLINE_CONFIG if set, otherwise ./ragline.yaml.
     """
     named = path or (Path(value) if (value := os.environ.get("RAGLINE_CONFIG")) else None)
     return (named or Path(DEFAULT_FILE)).absolute()

@@ -46,7 +46,7 @@ def list_unreleased(settings: CollectionSettings, released: ReleasedSettings | N
 
 
 def list_changed_settings(before: CollectionSettings, after: CollectionSettings) -> list[str]:
-    """Return the names of the settings that differ, of those that are part of a release."""
+    """Compare the settings that are part of a release. Return the names of those that differ."""
     old, new = (read_released_part(one) for one in (before, after))
     names = [
         f"search.{name}" for name in new["search"] if new["search"][name] != old["search"][name]

@@ -52,7 +52,7 @@ def _refuse_repeated_keys(path: Path, node: yaml.Node) -> None:
 
 
 def find_line(root: yaml.Node, path: tuple[int | str, ...]) -> int:
-    """Return the line of `path`. If the file lacks its last parts, return the line of the rest."""
+    """Return the line of the longest beginning of `path` that exists in the file."""
     node, line = root, root.start_mark.line
     for part in path:
         if isinstance(node, yaml.MappingNode):

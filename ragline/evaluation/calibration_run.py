@@ -56,8 +56,8 @@ def refresh_calibrations(
 ) -> list[FittedCalibration]:
     """Return the calibrations of a generation, one for each kind of search.
 
-    Stored calibrations are used if golden set, search settings and version of Ragline are the same
-    as at their fit. Otherwise, or with `is_forced`, calibrations are fitted and stored.
+    They are fitted again and stored if the golden set, the search settings or the version of
+    Ragline has changed since the last fit, or if `is_forced` is set. Otherwise they are only read.
 
     Raises:
         UnknownGenerationError: the collection has no generation with this id that can be searched.

@@ -61,7 +61,7 @@ class GoldenStatus:
 def read_golden_status(
     database: Database, collection: str, folder: Path, split: str
 ) -> GoldenStatus | None:
-    """Return the state of a golden set with the judgements in `qrels/<split>.tsv`, if it exists.
+    """Return the state of a golden set, with `qrels/<split>.tsv`; None if it does not exist.
 
     Raises:
         GoldenSetError: a file is malformed. The message names the file and the line.

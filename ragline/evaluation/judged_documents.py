@@ -30,8 +30,9 @@ GoneReason = Literal["unknown_source", "removed", "unknown_document"]
 
 @dataclass(frozen=True, slots=True)
 class GoneDocument:
-    """A judged document that a collection does not have. `source` is None if the judgement names no
-    source.
+    """A judged document that a collection does not have.
+
+    `source` is None if the judgement names no source.
     """
 
     source: str | None

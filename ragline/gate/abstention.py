@@ -60,7 +60,7 @@ def find_obstacle(
 ) -> Check | None:
     """Return a check that passes and says why a comparison is impossible. None if it is possible.
 
-    `calibrations` are those of each generation.
+    `calibrations` contains the calibrations of each of the two generations.
     """
     if not queries.unanswerable or not queries.answerable:
         lacking = "without an answer" if queries.answerable else "with an answer"

@@ -115,13 +115,13 @@ class GateReport:
     `golden_set_version` and `split` say which queries were used. `code_version` is the version of
     Ragline. `reasons` contains the reasons of the checks that did not pass. `measures` compares the
     generations over all queries, and `slices` over parts of the queries. `abstention` compares how
-    often they answer and how often they are silent. `index_recall` is None if the candidate has no
-    vector index or there are no queries. `fallen` contains the queries whose nDCG@10 is lower in
-    the candidate, the largest fall first. `failed_live` and `failed_candidate` count the queries
-    that timed out. `seed` is the seed of the resampling. `settings_fingerprint` is a hash of the
-    settings of the gate and of the candidate's searches, and `live_settings_fingerprint` the same
-    hash for the live generation. `changed_settings` names the search settings that differ between
-    the two.
+    often the generations answer and how often they are silent. `index_recall` is None if the
+    candidate has no vector index or there are no queries. `fallen` contains the queries whose
+    nDCG@10 is lower in the candidate, the largest fall first. `failed_live` and `failed_candidate`
+    count the queries that timed out. `seed` is the seed of the resampling. `settings_fingerprint`
+    is a hash of the settings of the gate and of the candidate's searches.
+    `live_settings_fingerprint` is the same hash for the live generation. `changed_settings` names
+    the search settings that differ between the candidate and the live generation.
     """
 
     collection: str

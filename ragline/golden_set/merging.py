@@ -115,9 +115,9 @@ def merge_content(
 def complete_judges(
     imported: ImportedContent, *, source: str | None, judge: Mapping[str, str]
 ) -> None:
-    """Add a source and the judge to each imported line that states none.
+    """Add a source and the judge to each imported line that does not contain them.
 
-    `judge` has `judged_by` and `judged_at`.
+    `judge` contains `judged_by` and `judged_at`.
     """
     imported.judgements = [
         (
@@ -213,9 +213,7 @@ class _Merge:
         )  # fmt: skip
 
     def _should_apply(self, conflict: Conflict) -> bool:
-        """Return whether an imported line replaces the existing line. Add the conflict to the
-        report.
-        """
+        """Add a conflict to the report. Return whether the imported line replaces the old one."""
         is_replaced = self._should_replace and conflict.is_replaceable
         (self.report.changed if is_replaced else self.report.conflicts).append(conflict)
         return is_replaced

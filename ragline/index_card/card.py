@@ -1,7 +1,7 @@
 """An index card, as plain values.
 
-A card contains no text of a document, no document id and no query, so that it can be shown to
-people who may not read the documents.
+A card contains no text of a document, no document id and no query. So people who may not read the
+documents may read the card.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 This is the part of a sync proof that does not list the source. It distinguishes a document in
 flight from a lost document. A sync writes the live generation first, so for some seconds a
-candidate lacks a changed document and is still correct. A document is in flight if the live
-generation does not contain its present version either, or if a sync that is not complete has
-written the document to the live generation.
+candidate lacks a changed document and is still correct. A document is in flight in two cases: the
+live generation also lacks its present version, or a sync that is not complete yet has written the
+document to the live generation.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def prove_candidate(
 def count_lost_documents(database: Database, collection: str, generation_id: int) -> dict[str, int]:
     """Return the number of readable documents that a generation lacks, by source.
 
-    Documents in flight are not counted. A source without such documents is left out.
+    Documents in flight are not counted. A source without lost documents is left out.
     """
     in_flight = list_documents_in_flight(database, collection, generation_id)
     parameters = {

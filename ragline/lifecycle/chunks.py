@@ -46,9 +46,9 @@ CHUNK_COLUMNS = (
 class ChunksReport:
     """The result of the stage `chunk` for one source.
 
-    `documents` and `chunks` are the numbers of the source's documents and chunks that the target
-    generation should contain. `chunks_made` is the number of chunks that this run made for all open
-    generations.
+    `documents` and `chunks` count the source's documents and chunks that the target generation
+    should contain. The target generation is the one that the configuration requires. `chunks_made`
+    counts the chunks that this run made for all open generations.
     """
 
     documents: int

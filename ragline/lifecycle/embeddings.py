@@ -166,8 +166,8 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
     """Check that the files of the model are still those that a generation was built with.
 
     Raises:
-        ModelUnavailableError: the model cannot be loaded, or its files have changed. In the second
-            case its vectors would not be comparable with the stored ones.
+        ModelUnavailableError: the model cannot be loaded, or its files have changed. If they have
+            changed, new vectors of the model cannot be compared with the stored vectors.
     """
     space = run_context.embedder(generation.model).space
     if space.fingerprint != generation.space_fingerprint:

@@ -30,11 +30,11 @@ class EntriesReport:
     """The result of the stage `index` for one source.
 
     `inserted`, `refreshed` and `deleted` count the entries that this run inserted, rewrote in place
-    and deleted, in all open generations. `entries` counts the source's entries in the target
-    generation after the stage. `documents_made_ready` counts the documents that became visible to
-    searches in this run. `states` counts all documents of the source by state. `build_left` counts
-    the documents that a new generation does not contain yet because this run left its build to the
-    next run. It is None if no work was left.
+    and deleted, in all open generations. `entries` counts the source's entries after the stage in
+    the target generation, which is the one that the configuration requires. `documents_made_ready`
+    counts the documents that became visible to searches in this run. `states` counts all documents
+    of the source by state. `build_left` counts the documents that a new generation does not contain
+    yet because this run left its build to the next run. It is None if no work was left.
     """
 
     inserted: int

@@ -231,9 +231,9 @@ def delete_document_entries(connection: Connection, generation_id: int, keys: Se
 
 
 def _limit_batch(claimed: Sequence[OutdatedDocument]) -> list[OutdatedDocument]:
-    """Return the first documents, until they have COMMIT_ENTRIES entries together.
+    """Return the first documents that together have at least COMMIT_ENTRIES entries.
 
-    The last of these documents can exceed the limit.
+    If all documents together have fewer entries, return all of them.
     """
     batch: list[OutdatedDocument] = []
     entries = 0

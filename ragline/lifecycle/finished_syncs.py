@@ -14,10 +14,10 @@ from ragline.storage.statements import load_statement
 class FinishedSync:
     """The result of one run for one source.
 
-    Counts are documents. `visible_documents`, `forgotten_documents` and `failed_documents` name at
-    most three documents each. Without such documents, they are None. `visible_seconds` is the
-    longest time-to-visible, and `forgotten_seconds` the longest time-to-forget, of the documents
-    of this run. `failed_documents` are the newest failed or quarantined documents of the source.
+    All counts are documents. `visible_documents`, `forgotten_documents` and `failed_documents` name
+    at most three documents each, or are None. `visible_seconds` is the longest time-to-visible of a
+    document in this run, and `forgotten_seconds` the longest time-to-forget. `failed_documents` are
+    the newest failed or quarantined documents of the source.
     """
 
     source: str

@@ -142,10 +142,10 @@ def _choose_generations(
 ) -> list[Generation]:
     """Return the generations to check.
 
-    A run that has not locked the source checks the live generation. A run that has locked it checks
-    all generations that it worked on. It leaves out generations that failed in this run and
-    generations whose build it left to the next run. These are incomplete, and must not fail the
-    check.
+    A run that has not locked the source checks the live generation. A run that has locked the
+    source checks all generations that it worked on. Two kinds of generations are left out, because
+    they are incomplete: those that failed in this run, and those whose build the run left to the
+    next run.
     """
     with run_context.database.connect() as connection:
         generations = list_generations(connection, collection)

@@ -219,7 +219,8 @@ def name_run(run_context: RunContext) -> str:
 def _with_loaded_model(generation: Generation, target: Generation | None) -> Generation:
     """Return the generation with the target's model name, if both have the same embedding space.
 
-    Two names can mean the same model. The run loads the model once, under the target's name.
+    Two names can mean the same model. The run then loads the model once, under the target's name.
+    Otherwise the generation is returned unchanged.
     """
     if target is None or generation.embedding_space_id != target.embedding_space_id:
         return generation

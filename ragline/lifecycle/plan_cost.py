@@ -301,9 +301,7 @@ def _estimate_bytes(
 
 
 def _entry_bytes(dimension: int) -> float:
-    """Return the bytes of an entry without its text. The bytes in all indexes except the vector
-    index are included.
-    """
+    """Return the bytes of an entry without its text, with its rows in all but the vector index."""
     return _row_bytes(NUMBER_BYTES * dimension + ENTRY_BYTES) + ENTRY_INDEX_BYTES
 
 

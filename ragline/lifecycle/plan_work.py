@@ -182,7 +182,7 @@ def _add_work(
     added: tuple[float, float, float, float, float],
     estimated_from: str | None,
 ) -> PlannedWork:
-    """Return the work after an estimate is added to the exact counts of the stored chunks.
+    """Add an estimate to the exact counts of the stored chunks. Return the work of the build.
 
     `added` contains the estimated chunks, entries, reused embeddings, new embeddings and tokens.
     """

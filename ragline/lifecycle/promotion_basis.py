@@ -32,9 +32,9 @@ def decide_basis(
     """Find what the promotion of `chosen` is based on.
 
     Raises:
-        PromotionRefusedError: an approval is missing; or the decision does not force the promotion,
-            and the gate has not passed the candidate, a blocking check of a source has failed, or
-            the candidate does not agree with the ledger.
+        PromotionRefusedError: an approval is missing. Without `is_forced`, it is also raised if the
+            gate has not passed the candidate, a blocking check of a source has failed, or the
+            candidate does not agree with the ledger.
     """
     settings = _find_settings(configuration, collection)
     live = find_live(list_undropped(connection, collection))
@@ -52,8 +52,9 @@ def decide_basis(
 def find_resettled(
     connection: Connection, configuration: Configuration, collection: str, known: list[Generation]
 ) -> Generation | None:
-    """Return the live generation if the configuration file has other search settings than its
-    release. Otherwise return None.
+    """Return the live generation if the search settings of the file differ from its release.
+
+    `configuration` contains the settings of the file. Otherwise return None.
     """
     settings = _find_settings(configuration, collection)
     if settings is None or not find_unreleased(connection, settings):

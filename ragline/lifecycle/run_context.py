@@ -46,7 +46,7 @@ class RunContext:
     """The dependencies and the state of one run. Every receipt of the run contains its `run_id`.
 
     Attributes:
-        backend: How embedders compute, as in `load_embedder`.
+        backend: The backend of the embedders, as in `load_embedder`.
         configuration_fault: Why the configuration file was not used. In this case `configuration`
             is the last valid one.
         refusals: Why the settings of each collection are refused. The value is None for accepted

@@ -54,8 +54,8 @@ class SessionLock:
 
         `holder` names this process; `find_holder` of another process returns it.
 
-        The lock is polled. A statement that waited for it would have a snapshot, and the creation
-        of a vector index would wait for the end of this snapshot.
+        The function polls the lock. A statement that waits for a lock holds a snapshot during this
+        time, and the creation of a vector index would wait for the end of this snapshot.
         """
         connection = self._database.open_session()
         try:

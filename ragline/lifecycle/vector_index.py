@@ -169,7 +169,7 @@ def _create(
     settings: VectorIndexSettings,
     resources: BuildResources,
 ) -> None:
-    """Create the new index. If Postgres lacks memory for parallel workers, use no such workers."""
+    """Create the new index; without parallel workers if Postgres lacks the memory for them."""
     started = perf_counter()
     try:
         _create_with(session, generation, settings, resources)

@@ -23,8 +23,9 @@ CLOSE_WAIT_S = 2.0
 class LineageEmitter:
     """Sends the events of one run, in order.
 
-    A run does not fail if the endpoint does not answer. Its end is delayed by at most CLOSE_WAIT_S
-    seconds. The log contains one warning for each run whose events were not all delivered.
+    If the endpoint does not answer, the run does not fail, and its end is delayed by at most
+    CLOSE_WAIT_S seconds. The log contains one warning for each run whose events were not all
+    delivered.
     """
 
     def __init__(self) -> None:

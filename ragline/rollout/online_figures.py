@@ -1,7 +1,8 @@
 """The online figures of a generation: shares of real searches that say something about quality.
 
-They are read from the records of searches. `promotion_watch` compares those of a new live
-generation with the days before its promotion.
+They are computed from the records of searches. `promotion_watch` compares the figures of a new live
+generation with the figures of the days before its promotion. `canary_report` compares the figures
+of the canary with those of all other searches.
 """
 
 from __future__ import annotations

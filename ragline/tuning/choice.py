@@ -40,7 +40,10 @@ RERANK_SPACE: Space = {"rerank_weight": WEIGHTS, "rerank_candidates": (10, 20, 3
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The effort of a tuning: trials for each choice, and folds; and the seed of the trials."""
+    """The effort of a tuning: the number of trials for each choice, and the number of folds.
+
+    `seed` is the seed of the trials.
+    """
 
     trials: int
     folds: int

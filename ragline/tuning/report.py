@@ -43,7 +43,7 @@ class StageReport:
     """The result for the settings of one stage: every search, reranking, or chunking.
 
     `changes` contains the best settings that were found, also if they are not proposed. `validated`
-    is the cross-validated gain on the split `tune`. It decides whether they are proposed.
+    is the cross-validated gain on the split `tune`. It decides whether the changes are proposed.
     `untouched` is the gain on the queries of `gate` and `holdout` together, and `by_split` the gain
     on each of these splits. Without a change, `validated` and `untouched` are None, and `by_split`
     is empty.
