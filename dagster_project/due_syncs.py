@@ -104,7 +104,7 @@ def probe_interval_s(settings: SourceSettings) -> int:
 
 
 def max_sync_age_s(settings: SourceSettings) -> float:
-    """The age of the last sync at which the next one is due, if the source did not change."""
+    """Return the age that the last sync can reach before the next one is due without a change."""
     clock = min(settings.visible_within, settings.forgotten_within).total_seconds()
     margin = max(PROOF_SHARE * clock, PROOF_MARGIN.total_seconds())
     return max(clock - margin, PROOF_MARGIN.total_seconds())
@@ -127,9 +127,9 @@ def decide(
 ) -> SensorCursor | str:
     """The next cursor if a run is due now. Otherwise the reason why no run is due.
 
-    `max_age_s` is the age of the last sync at which the next one is due without a change.
-    `settings` is the current hash of the configuration file. A changed file starts a run, so that
-    an error in the file, or its correction, is reported at once.
+    Without a change, a run is due if the last sync is older than `max_age_s`. `settings` is the
+    current hash of the configuration file. A changed file starts a run, so that an error in the
+    file, or its correction, is reported at once.
     """
     if last.is_unfinished or pending.is_locked:
         return "its sync is running or waiting to run"

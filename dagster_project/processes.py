@@ -107,7 +107,7 @@ class ProcessGroup:
         logs: The folder of the log files. A full disk under it does not end this process.
         show: Called with a line for each end, each restart and each error.
         is_verbose: Whether `show` also gets every line that a program writes.
-        may_start: Whether a restart can succeed now.
+        may_start: Called before a restart. Returns whether the restart can succeed now.
     """
 
     environment: Mapping[str, str]

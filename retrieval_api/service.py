@@ -1,9 +1,8 @@
 """Opens the parts that routes use: the database, the searcher and its models.
 
-A background thread opens them.
-
-The process answers requests at once, and /readyz names the parts that are not ready. If the
-database is unavailable at the start, the service retries until it answers.
+A background thread opens them. The process answers requests at once, and /readyz names the parts
+that are not ready. If the database is unavailable at the start, the service retries until it
+answers.
 """
 
 from __future__ import annotations

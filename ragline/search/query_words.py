@@ -94,9 +94,11 @@ def _read_texts(
 def _find_in_texts(
     word: QueryWord, texts: dict[int, str], entry_id: int, language: str
 ) -> QueryWord:
-    """Return the word. If a text contains it, mark the word as contained in the document.
+    """Return the word, marked as contained in the document if one of its texts contains the word.
 
-    A text can contain the word in a form of several lexemes, such as `err 4021` for ERR-4021.
+    `texts` are the texts of the document's entries by id. `entry_id` is the entry of the best
+    chunk. A text can contain the word in a form of several lexemes, such as `err 4021` for
+    ERR-4021.
     """
     ids = {id_ for id_, text in texts.items() if is_written_in(word.word, text, language)}
     if not ids:

@@ -25,8 +25,9 @@ _NOT_REACHED: _LegFigures = (None, None, None)
 class SearchEvidence:
     """What is known about one document in one search.
 
-    `document` is its row of `search/select_explained_documents`. `entries` are all candidates in
-    the order of the answer, before `top_k`, `max_per_document` and `min_confidence` are applied.
+    `document` is the document's row of `search/select_explained_documents`. `entries` are all
+    candidates in the order of the answer, before `top_k`, `max_per_document` and `min_confidence`
+    are applied.
     """
 
     request: SearchRequest
@@ -121,10 +122,11 @@ class SearchEvidence:
         return tuple(stages)
 
     def count_fused_rank(self, candidate: Candidate | None) -> int | None:
-        """Return the rank of an entry after the fusion, if the entry is not among the candidates.
+        """Return the rank after the fusion of an entry that is no candidate of the search.
 
-        With several queries the exact rank is unknown. The result is then at least the rank after
-        the last candidate.
+        `candidate` is the entry as the fusion ranks it. If it is None, the result is None. With
+        several queries, the exact rank is unknown. The result is then at least the rank after the
+        last candidate.
         """
         if candidate is None:
             return None

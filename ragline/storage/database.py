@@ -182,7 +182,7 @@ def open_database(
     Raises:
         DatabaseUnavailableError: the database does not answer.
         DatabaseTooNewError: a newer Ragline made the schema.
-        MissingExtensionError: the database lacks pgvector 0.8, which cannot be created.
+        MissingExtensionError: pgvector 0.8 is missing in the database and cannot be created.
     """
     url = configuration.database_url
     home = configuration.home
@@ -271,7 +271,7 @@ def prepare_database(database: Database) -> None:
     """Create the schemas and the extension, and migrate the tables. May run twice.
 
     Raises:
-        MissingExtensionError: the database lacks pgvector 0.8, which cannot be created.
+        MissingExtensionError: pgvector 0.8 is missing in the database and cannot be created.
         DatabaseUnavailableError: the server is older than Postgres 15, or a schema is missing and
             the user may not create it.
         DatabaseTooNewError: a newer Ragline made the tables.

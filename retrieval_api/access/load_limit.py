@@ -73,8 +73,9 @@ class Queue:
 class LoadLimit:
     """Middleware that answers 503 with Retry-After when the queue is too long.
 
-    A request takes a slot after its body was received. It releases the slot when its response
-    starts. So the time of the transfers does not count.
+    At most MAX_CONCURRENT_REQUESTS requests run at the same time. A request starts to run after its
+    body was received. As soon as its response starts, another request can run. So the time of the
+    transfers does not count.
     """
 
     def __init__(self, app: ASGIApp) -> None:

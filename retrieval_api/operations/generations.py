@@ -123,7 +123,7 @@ def refuse(
 def return_to_previous(
     caller: Caller, collection: str, body: generations.DecisionBody
 ) -> generations.Promotion:
-    """Make the generation live again that was live before.
+    """Return to the previous release: its generation becomes live with its search settings.
 
     Raises:
         UnknownCollectionError: the collection does not exist for the caller.
