@@ -134,9 +134,10 @@ def _find_unreachable(facts: SourceFacts) -> Alarm | None:
 
 
 def _find_failing(facts: SourceFacts) -> Alarm | None:
-    """Return the alarm for failed syncs, or None. It needs MAX_FAILURES failures in a row.
+    """Return the alarm for failed syncs, or None.
 
-    One failure is enough if it explains a late document, or if the configuration is its cause.
+    The alarm needs MAX_FAILURES failures in a row. One failure is enough if it explains a late
+    document, or if the configuration is its cause.
     """
     waiting = facts.list_late("pending", "missing")
     is_cause = bool(facts.failures and waiting and facts.last_error)

@@ -23,7 +23,7 @@ OTHER_NAMES = {
 
 
 class SearchCommand(click.Command):
-    """A command with search options. For an unknown option, it suggests the right name."""
+    """A command with search options. For an option in OTHER_NAMES, it suggests the right name."""
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         try:

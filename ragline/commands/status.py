@@ -45,7 +45,7 @@ def status(configuration: Configuration, *, as_json: bool) -> None:
 
 
 def add_notices(state: Status, notices: Mapping[str, str]) -> Status:
-    """Return the state with the notice of each collection that has one. Notices are by name."""
+    """Return the state with the notices. `notices` contains each notice by its collection."""
     collections = [replace(one, notice=notices.get(one.collection)) for one in state.collections]
     return replace(state, collections=collections)
 

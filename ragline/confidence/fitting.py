@@ -64,7 +64,7 @@ class JudgedHits:
 def fit_calibration(hits: JudgedHits) -> Calibration:
     """Fit a logistic model in which more evidence never lowers the confidence.
 
-    If all hits are equally relevant, the confidence is a constant.
+    If all hits have the same relevance, the confidence is a constant.
     """
     count, relevant = len(hits.is_relevant), hits.is_relevant.sum()
     if relevant in (0, count):

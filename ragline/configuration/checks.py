@@ -159,7 +159,7 @@ def _read_max_tokens(files: ModelFiles) -> int | None:
 
 
 def check_language(language: str, known: Collection[str]) -> Fault | None:
-    """Return a fault if the database has no such text search configuration."""
+    """Return a fault if `language` is not in `known`, the text search configurations."""
     if language in known:
         return None
     hint = _did_you_mean(language, known)

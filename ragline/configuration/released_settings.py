@@ -16,7 +16,7 @@ ReleasedSettings = Mapping[str, Any]
 
 
 def read_released_part(settings: CollectionSettings) -> dict[str, Any]:
-    """Return the settings of a collection that a release stores, with all defaults."""
+    """Return the settings of a collection that a release stores, including all default values."""
     return {"search": settings.search.model_dump(mode="json"), "reranker": settings.reranker}
 
 

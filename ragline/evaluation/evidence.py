@@ -61,8 +61,8 @@ def gather_evidence(
 ) -> Evidence:
     """Read what an evaluation depends on, before its searches.
 
-    Without `generation_id`, it reads the state of the live generation. If a sync changes the index
-    during the evaluation, the evidence describes the state before this change.
+    Without `generation_id`, the live generation is used. If a sync changes the index during the
+    evaluation, the evidence describes the state before this change.
 
     Raises:
         IndexNotReadyError: the collection has no live generation.

@@ -84,7 +84,7 @@ def compare_abstention(
     *,
     resamples: int = RESAMPLES,
 ) -> list[Comparison]:
-    """Compare the share of answered queries with an answer, then of silent queries without one."""
+    """Compare the answered share of answerable queries, then the silent share of all others."""
     least, margin = settings.search.confident_from, settings.gate.abstention_margin
 
     def find_values(keys: Sequence[str], found: Confidences, *, is_silent: bool) -> Values:

@@ -48,7 +48,7 @@ def compare_values(
     slice_name: str | None = None,
     resamples: int = RESAMPLES,
 ) -> Comparison:
-    """Compare the values of the same queries, at least one, in equal order. Decides nothing."""
+    """Compare the values of at least one query. Both arrays have the queries in equal order."""
     differences = candidate - live
     low, high = _find_interval(differences, seed, resamples)
     return Comparison(

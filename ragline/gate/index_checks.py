@@ -164,6 +164,6 @@ def check_latency(
 
 
 def is_too_slow(settings: CollectionSettings, live_ms: float, candidate_ms: float) -> bool:
-    """Return whether a median time of the candidate is too long, compared with the live one."""
+    """Return whether the median time of the candidate is too long, compared with `live_ms`."""
     is_beyond = candidate_ms > settings.gate.max_latency_ratio * live_ms
     return is_beyond and candidate_ms - live_ms >= MIN_LATENCY_DIFFERENCE_MS

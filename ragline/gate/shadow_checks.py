@@ -25,7 +25,10 @@ ERROR_LEVEL = 0.005
 
 
 def check_shadow_reads(settings: CollectionSettings, figures: ShadowFigures) -> Check:
-    """Refuse a candidate that fails or is slow in shadow reads. With too few reads, it passes."""
+    """Refuse a candidate that fails or is slow in shadow reads.
+
+    The check passes if there are less than MIN_READS shadow reads.
+    """
     if figures.reads < MIN_READS:
         return Check(NAME, "passed", _describe_lack(settings, figures))
     found = (_describe_errors(figures), _describe_slowness(settings, figures))

@@ -122,11 +122,11 @@ class GoldenContent:
 class GoldenSet:
     """The judged queries of a golden set by id, and their judgements.
 
-    `content_hash` identifies the content of the whole golden set, also if this is only one of its
-    splits. `unanswerable` has the queries without an answer by id; they are not in `queries`.
-    `records` has all judgements with their sources and passages, also those of the queries without
-    an answer. `sources` has the sources of the judgements that name one, by query id and document
-    id.
+    The object can contain only one split. `content_hash` always identifies the content of the whole
+    golden set. `unanswerable` contains the queries without an answer by id; they are not in
+    `queries`. `records` contains all judgements with their sources and passages, also those of the
+    queries without an answer. `sources` contains the sources that judgements name, by query id and
+    document id.
     """
 
     queries: dict[str, str]

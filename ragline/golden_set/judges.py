@@ -36,7 +36,7 @@ def add_judge(folder: Path, name: str) -> None:
 def _replace_field(text: str, names: Sequence[str]) -> str:
     """Return the text of a card in which `judged_by` contains `names`.
 
-    If the card has no field `judged_by`, it becomes the first line.
+    If the card has no field `judged_by`, the field is added as the first line.
     """
     node = yaml.compose(text, yaml.SafeLoader)
     fields = node.value if isinstance(node, yaml.MappingNode) else []

@@ -49,7 +49,7 @@ class Conflict:
 
 @dataclass(slots=True)
 class MergeReport:
-    """What an import adds to a golden set and changes in it, and its conflicts with it.
+    """What an import adds to a golden set, what it changes, and which lines are in conflict.
 
     `unchanged` counts the imported judgements and the imported queries without an answer that the
     golden set already contains. `content_hash` identifies the golden set after the import; it is

@@ -36,8 +36,8 @@ class _SyncRunningError(IncompleteGenerationError):
 def wait_for_sync(decide: Callable[P, Result]) -> Callable[P, Result]:
     """Decorate a decision, so that it waits while a running sync completes the candidate.
 
-    The decorated function calls `decide` again until the candidate is complete, for at most
-    MAX_SYNC_WAIT_S. Then it raises an IncompleteGenerationError.
+    The decorated function calls `decide` again until the candidate is complete. After
+    MAX_SYNC_WAIT_S, it raises an IncompleteGenerationError.
     """
 
     @wraps(decide)

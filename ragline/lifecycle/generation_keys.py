@@ -18,7 +18,8 @@ from ragline.text_analysis import VERSION
 class GenerationKey:
     """The inputs of a generation.
 
-    `analysis_version` is None for a generation of a release without a text analysis.
+    `analysis_version` is None for a generation that was built without a text analysis, by an older
+    version of Ragline.
     """
 
     space_fingerprint: str
@@ -30,7 +31,7 @@ class GenerationKey:
 def make_generation_key(
     settings: CollectionSettings, space: EmbeddingSpace, chunker_fingerprint: str
 ) -> GenerationKey:
-    """Return the key of the generation that settings ask for, in this release.
+    """Return the key of the generation that this version of Ragline builds for some settings.
 
     `space` and `chunker_fingerprint` come from the files of the embedding model. So the key changes
     if these files change and the name of the model stays the same.

@@ -75,10 +75,10 @@ def find_obstacle(
 def describe_waiting_settings(
     connection: Connection, settings: CollectionSettings, live: Generation | None
 ) -> str | None:
-    """Return what an operator must decide before searches use the settings of `settings`.
+    """Return what an operator must decide before searches use the search settings in `settings`.
 
-    The result is None if searches use the search settings already, or if the next sync releases
-    them without an operator.
+    The result is None if searches already use them, or if the next sync releases them without an
+    operator.
     """
     names = find_unreleased(connection, settings)
     if live is None or not names:

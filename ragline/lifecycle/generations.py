@@ -257,7 +257,7 @@ def list_abandoned(connection: Connection, collection_name: str) -> list[int]:
 
 
 def list_expired(connection: Connection, collection_name: str, grace: timedelta) -> list[int]:
-    """Return the ids of a collection's generations that retired longer than `grace` ago.
+    """Return the ids of a collection's generations that are retired for longer than `grace`.
 
     The oldest generation is first.
     """

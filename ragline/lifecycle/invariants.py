@@ -62,7 +62,7 @@ INVARIANTS = (
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A document that violates an invariant. The ledger can lack a row with this key."""
+    """A document that violates an invariant. The ledger can lack a row with `document_key`."""
 
     document_id: str
     document_key: int

@@ -70,7 +70,7 @@ class OpenGenerations:
 
     @property
     def reported(self) -> Generation:
-        """The generation that reports describe: the target, or the live one without a target."""
+        """The generation that reports describe: the target. Without a target, the live one."""
         chosen = self.target or self.live
         assert chosen is not None
         return chosen

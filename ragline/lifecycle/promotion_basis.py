@@ -52,9 +52,9 @@ def decide_basis(
 def find_resettled(
     connection: Connection, configuration: Configuration, collection: str, known: list[Generation]
 ) -> Generation | None:
-    """Return the live generation if the search settings of the file differ from its release.
+    """Return the live generation if its release has other search settings than `configuration`.
 
-    `configuration` contains the settings of the file. Otherwise return None.
+    Otherwise return None.
     """
     settings = _find_settings(configuration, collection)
     if settings is None or not find_unreleased(connection, settings):

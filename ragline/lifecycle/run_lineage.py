@@ -46,13 +46,13 @@ class RunLineage:
         self._is_enabled = is_configured(os.environ, list_folders())
 
     def start_source(self, name: str) -> None:
-        """Say that the run works on a source. Only the first call for a source has an effect."""
+        """Report that the run works on a source. Only the first call for a source has an effect."""
         if self._is_enabled:
             collection = self._configuration.source(name).collection
             self._start(_name_source_job(collection, name), collection, [name])
 
     def complete_source(self, name: str) -> None:
-        """Say that the entries of a source are written."""
+        """Report that the entries of a source are written."""
         if not self._is_enabled:
             return
         collection = self._configuration.source(name).collection
@@ -68,19 +68,19 @@ class RunLineage:
         )  # fmt: skip
 
     def fail_source(self, name: str, error: Exception) -> None:
-        """Say that the error ends the run for a source. The caller still raises the error."""
+        """Report that the error ends the run for a source. The caller still raises the error."""
         if self._is_enabled:
             collection = self._configuration.source(name).collection
             self._end(_name_source_job(collection, name), "FAIL", error=describe_error(error))
 
     def start_index(self, collection: str) -> None:
-        """Say that the run publishes the index of a collection."""
+        """Report that the run publishes the index of a collection."""
         if self._is_enabled:
             names = [source.name for source in self._configuration.sources_of(collection)]
             self._start(_name_index_job(collection), collection, names)
 
     def end_index(self, collection: str, report: IndexReport) -> None:
-        """Say which generation the stage `publish` reported, or why it failed."""
+        """Report the result of the stage `publish`: the published generation, or the error."""
         if not self._is_enabled:
             return
         counts = {

@@ -107,7 +107,7 @@ def publish_index(run_context: RunContext, collection_name: str) -> IndexReport:
 
 
 def prepare(run_context: RunContext, collection_name: str, generation: Generation) -> None:
-    """Update term weights and statistics of a generation, and create its vector index if due."""
+    """Update a generation's term weights and statistics. Create its vector index if it is due."""
     with run_context.database.begin() as connection:
         if _is_count_due(connection, generation):
             repair_counts(connection, generation)
@@ -294,7 +294,7 @@ def _promote(
 
 
 def finish_collection(connection: Connection, collection_id: int, run_id: str | None) -> None:
-    """Mark the documents of a collection as ready that its new live generation contains.
+    """Mark the documents that the new live generation of a collection contains as ready.
 
     Documents that a worker has claimed do not change. The next sync of their source finishes them.
     To wait for the worker could be a deadlock, because the caller has locked generations.

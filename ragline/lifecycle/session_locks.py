@@ -88,8 +88,8 @@ class SessionLock:
     def release(self) -> None:
         """Release the lock. It is safe to call it twice.
 
-        The lock is released before the connection is closed. The server can need some time to end
-        the session. A sync proof that ran in that time would report that the sync is unfinished.
+        The lock is released before the connection is closed, because the server can need some time
+        to end the session. A sync proof in this time would report that the sync is unfinished.
         """
         if self._connection is not None:
             # If the connection is lost, the server has already released its locks.

@@ -254,7 +254,7 @@ class _Comparison:
         )
 
     def _is_unexplained(self, found: Difference, before: dict[tuple[str, str], bool]) -> bool:
-        """Return whether neither a change of the source nor an unfinished sync explains it."""
+        """Return whether no change of the source and no unfinished sync explains a difference."""
         has_same_version = found.what == OTHER_BYTES and self._kind.is_listed_cheaply
         return (
             self._is_source_unchanged

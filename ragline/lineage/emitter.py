@@ -78,8 +78,8 @@ def _open_client() -> OpenLineageClient:
 
     The client copies OPENLINEAGE_URL to other environment variables of the process. The function
     removes these copies, so that a later change of OPENLINEAGE_URL has an effect. By default, the
-    client also describes the Git repository of the working folder as the code of the job. It is not
-    the code of the job, so this is switched off unless the environment asks for it.
+    client also describes the Git repository of the working folder as the code of the job. The code
+    of the job is elsewhere, so this description is switched off unless the environment asks for it.
     """
     from openlineage.client import OpenLineageClient
 

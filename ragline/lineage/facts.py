@@ -75,8 +75,9 @@ class RunFacts:
 def name_source(facts: SourceFacts) -> DatasetName:
     """Name the dataset of a source by its address.
 
-    `https://example.org/handbook` is the dataset `handbook` in `https://example.org`. A path is a
-    dataset in `file`. A source without an address has its own name in `ragline`.
+    `https://example.org/handbook` is the dataset `handbook` in the namespace `https://example.org`.
+    A path is a dataset in the namespace `file`. For a source without an address, the dataset has
+    the name of the source, in the namespace `ragline`.
     """
     parts = urlsplit(facts.address)
     if parts.scheme and parts.hostname:

@@ -78,7 +78,7 @@ class UnansweredQuery:
 
 
 def read_daily_stats(database: Database, period: Period, collection: str) -> list[DailySearchStats]:
-    """Return the days of a period on which a collection was searched, oldest first.
+    """Return the statistics of each day on which a collection was searched, oldest first.
 
     Raises:
         OperationalError: the statement took longer than ten seconds.

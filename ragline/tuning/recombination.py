@@ -67,7 +67,7 @@ class SearchedQueries:
         candidates: int,
         progress: Progress,
     ) -> None:
-        """Search for each query. `candidates` is the largest value that will be tried for it."""
+        """Search for each query. `candidates` is the largest tried value of the same setting."""
         # With these weights, both legs are run, and the feedback pass is not.
         both = {"vector_weight": 0.5, "feedback_weight": 0.0, "candidates": candidates}
         self.golden = golden
