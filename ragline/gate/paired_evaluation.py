@@ -1,7 +1,7 @@
 """Searches two generations with each query of a golden set, and computes the measures.
 
 `ragline.evaluation` measures one generation. Here each query is searched in both generations, one
-after the other, so that both have the same load of the machine.
+after the other, so that the load of the machine is the same for both.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ragline.rollout.shadow_reads import ShadowFigures
 NAME = "shadow_reads"
 # With fewer shadow reads, one slow or failed read would decide.
 MIN_READS = 20
-# The share of its shadow reads that may fail in a candidate. Almost no search of a live generation
+# The maximum share of failed shadow reads of a candidate. Almost no search of a live generation
 # fails.
 MAX_ERROR_RATIO = 0.01
 # If the true share of errors is at most MAX_ERROR_RATIO, a candidate is refused with at most this

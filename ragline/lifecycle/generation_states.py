@@ -1,8 +1,8 @@
 """The states of a generation and the transitions between them.
 
-The page docs/lifecycle.md shows this table. In the database, the trigger `generations_transition`
-refuses every other transition. A test checks that the table, the page and the trigger agree. The
-modules `generations` and `generation_decisions` make the transitions.
+The page docs/lifecycle.md shows them as a table. In the database, the trigger
+`generations_transition` refuses every other transition. A test checks that this module, the page
+and the trigger agree. The modules `generations` and `generation_decisions` make the transitions.
 """
 
 from __future__ import annotations

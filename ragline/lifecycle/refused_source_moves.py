@@ -1,8 +1,9 @@
 """A source whose settings name another collection than the one that stores its documents.
 
-A synced source cannot move to another collection, and the new name is often a typing error. The run
-is refused. Before that, it syncs the source into the collection that stores it. So the live index
-still receives changes and removals while the configuration file is wrong.
+A synced source cannot move to another collection, and the new name is often a typing error. So the
+run fails with a ConfigurationError. Before the error, the run syncs the source into the collection
+that stores it. So the live index still receives changes and removals while the configuration file
+is wrong.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 A generation is complete when it contains every readable document of its collection. Then it becomes
 a candidate. With `build: automatic`, the stage promotes it at once, unless an operator has decided
-against it or `release_conditions` names an obstacle. Until then, the previous live generation stays
-live. If only the search settings have changed, the stage releases them under the same conditions.
+against it or `release_conditions` names an obstacle. Until the promotion, the previous live
+generation stays live. If only the search settings have changed, the stage releases them under the
+same conditions.
 `generation_decisions` carries out what an operator decides. The checks of the data run before this
 stage. If a blocking check fails, this stage does not run.
 """

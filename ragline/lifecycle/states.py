@@ -1,8 +1,8 @@
 """The states of a document and the transitions between them.
 
-The page docs/lifecycle.md shows this table. In the database, the trigger `documents_transition`
-refuses every other transition. Tests check that the table, the page and the trigger agree.
-`listing`, `ledger` and the commands make the transitions.
+The page docs/lifecycle.md shows them as a table. In the database, the trigger
+`documents_transition` refuses every other transition. Tests check that this module, the page and
+the trigger agree. `listing`, `ledger` and the commands make the transitions.
 """
 
 from __future__ import annotations

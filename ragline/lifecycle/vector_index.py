@@ -1,9 +1,9 @@
 """Creates the vector index of a generation: an HNSW index of pgvector.
 
-The index is created after the entries are written, which is faster than to add each entry to it.
-Neither searches nor writers wait for it. A new index is created next to the one that searches use,
-and then replaces it. An interrupted creation leaves an index that no search uses. The next call
-drops it and creates the index again.
+The index is created after the entries are written, because it is slower to add each entry to an
+existing index. Neither searches nor writers wait for the creation. A new index is created next to
+the index that searches use, and then replaces it. An interrupted creation leaves an index that no
+search uses. The next call drops this index and creates a new one.
 """
 
 from __future__ import annotations

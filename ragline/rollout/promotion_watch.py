@@ -1,8 +1,8 @@
 """Watches a new live generation: compares its online figures with the days before its promotion.
 
 The pipeline calls `watch_collection` every minute (`dagster_project.watch_sensor`) and at the end
-of a sync. The result is stored, so the status and the alarms do not compute it again. A generation
-that becomes live again by a rollback is not watched, because it was watched before.
+of a sync. The result is stored, so the status and the alarms do not compute it again. A retired
+generation that becomes live again is not watched, because an operator or the watch has chosen it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class WatchReport:
 class _Watched:
     """The live generation of a collection, and what the last comparison stored about it.
 
-    `is_return` says that it became live by a rollback.
+    `is_return` says that the generation was live before.
     """
 
     generation_id: int

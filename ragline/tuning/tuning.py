@@ -1,7 +1,8 @@
 """Tunes the settings of a collection: the entry point of this package.
 
 The settings are chosen on the split `tune` of the golden set. The splits `gate` and `holdout` are
-not used for the choice. The chosen settings are measured by searches for their queries.
+not used for the choice. Then the chosen settings are measured by searches for the queries of `gate`
+and `holdout`.
 """
 
 from __future__ import annotations
@@ -212,8 +213,8 @@ def tune_collection(
     )  # fmt: skip
     generation = index.make_searcher().live_generation(collection)
     golden = read_parts(golden_folder)
-    # It is opened first. The other stages take minutes, and an error after them would lose their
-    # result.
+    # The trial index is opened first. The other stages take minutes, and an error after them would
+    # lose their result.
     trial = open_trial_index(index, collection) if "chunking" in stages else nullcontext()
     with trial as trial_index:
         return _Tuning(index, settings, generation, golden, budget, trial_index).report(stages)
