@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from permitted_requests import list_limited, list_permitted
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -132,7 +133,7 @@ def _describe_kind(kind: str) -> str:
 
 def _describe_use(kind: Kind) -> tuple[str, str]:
     proof = "after each run and every hour" if kind.is_listed_cheaply else "once a day"
-    found = "after a probe found a change"
+    found = "each night, and after a probe found a change"
     if kind.is_probe_complete:
         return proof, found
     return proof, f"{found}; without a change, before the shorter limit has passed"
@@ -303,6 +304,20 @@ def _reach(paths: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
     }
 
 
+def write_scopes() -> str:
+    """Write the requests that each scope permits: those of the API, and those of the page."""
+    rows = [
+        (f"`{scope}`", *(", ".join(f"`{name}`" for name in names) for names in requests))
+        for scope, *requests in list_permitted()
+    ]
+    return write_table(("scope", "requests of the API", "requests of the page"), rows)
+
+
+def write_limited() -> str:
+    """Write the paths to which the load limit applies, as a list."""
+    return "".join(f"- `{path}`\n" for path in list_limited())
+
+
 # Metrics and errors
 
 
@@ -358,6 +373,8 @@ PARTS: dict[str, Callable[[], str]] = {
     **{f"settings of {kind}": lambda kind=kind: write_kind(kind) for kind in list_kinds()},
     "commands": write_commands,
     "endpoints": write_endpoints,
+    "scopes": write_scopes,
+    "load limit": write_limited,
     "metrics": write_metrics,
     "errors": write_errors,
     "formats": write_formats,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 
+from permitted_requests import list_permitted
 from repository_files import REPOSITORY, list_pages, read_text
 
 SCRIPT = runpy.run_path(str(REPOSITORY / "scripts" / "write_reference.py"))
@@ -24,3 +26,26 @@ def test_every_setting_has_a_description() -> None:
     texts = "".join(read_text(f"docs/{name}.md") for name in ("configuration", "sources"))
     rows = [line for line in texts.splitlines() if line.startswith("| `")]
     assert [row for row in rows if row.endswith("| |")] == []
+
+
+def test_overview_of_the_api_names_the_scopes() -> None:
+    """Each row of a request says whether it needs `judge`, `approve` or `admin`."""
+    needed = {
+        anonymise(request): scope
+        for scope, requests, _ in list_permitted()
+        for request in requests
+        if scope in {"judge", "approve", "admin"}
+    }
+    rows = [line for line in read_text("docs/api.md").splitlines() if line.startswith("| `")]
+    stated = {
+        anonymise(request): scope[1]
+        for row in rows
+        if (scope := re.search(r"; needs the scope `(\w+)`", row))
+        for request in re.findall(r"`((?:GET|POST|PUT|DELETE) [^`]+)`", row.split("|")[1])
+    }
+    assert stated == needed
+
+
+def anonymise(request: str) -> str:
+    """A request without the names of its parameters."""
+    return re.sub(r"{\w+}", "{}", request)
