@@ -94,7 +94,7 @@ def _describe_quality_drop(collection: str, drop: QualityDrop) -> Alarm:
             f"since its promotion, {subject} is worse than the days before: {drop.reason}{failed}"
         ),
         remedy=(
-            f"return to the previous generation with ragline generation rollback {collection}, or "
+            f"return to the previous release with ragline generation rollback {collection}, or "
             "remove the cause; the alarm ends when the searches are as good as before"
         ),
         since=drop.since,

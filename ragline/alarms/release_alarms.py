@@ -52,7 +52,7 @@ def _describe_forced(collection: str, live: int | None, forced: ForcedPromotion)
         ),
         remedy=(
             f"judge it with `ragline gate {collection} --candidate {live}`, or return to the "
-            f"previous generation with `ragline generation rollback {collection}`"
+            f"previous release with `ragline generation rollback {collection}`"
         ),
         since=forced.forced_at,
         severity="warning",

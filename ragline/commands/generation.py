@@ -234,10 +234,10 @@ def rollback_command(
     changed_by: str | None,
     as_json: bool,
 ) -> None:
-    """Make the previous live generation of COLLECTION live again, with its search settings.
+    """Return to the generation and the search settings of the previous release of COLLECTION.
 
-    Searches use both at once. No sync promotes the replaced generation again. Only an operator can
-    promote it.
+    Searches use both at once. If only the settings changed last, the live generation stays live.
+    No sync promotes the replaced generation or settings again. Only an operator can promote them.
     """
     from ragline.lifecycle.generation_decisions import roll_back
     from ragline.storage.database import open_database

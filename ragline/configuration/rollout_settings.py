@@ -68,7 +68,7 @@ class RolloutSettings(StrictSettings):
     click_margin: Share = Field(
         default=0.2,
         gt=0,
-        description="How much the share of the searches with a click may fall, as a part of this "
+        description="How much the share of the searches with a click may fall, relative to this "
         "share. With 0.2, a share of 30 % may fall to 24 %.",
     )
     rollback: RollbackMode = Field(

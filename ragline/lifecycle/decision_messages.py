@@ -37,7 +37,7 @@ def describe_state(record: GenerationRecord, step: str) -> str:
         "building": f"it is still being built; {build} completes it",
         "candidate": "it is a candidate",
         "live": f"it is live; `ragline generation rollback {record.collection}` returns to the "
-        "previous generation",
+        "previous release",
         "retired": "it is retired; only a candidate can be refused",
         "refused": f"it was refused, and its entries are deleted; {build} builds it again",
         "abandoned": f"the settings no longer ask for it; restore them, then run {build}",

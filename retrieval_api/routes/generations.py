@@ -118,11 +118,14 @@ def refuse_candidate(
 
 @router.post(
     f"{COLLECTION}/rollback",
-    summary="Return to the previous generation",
+    summary="Return to the previous release",
     responses=describe_problems(GENERATION_STATE, *PROBLEMS),
 )
 def roll_back_collection(
     collection: str, body: generations.DecisionBody, caller: ApproveCaller
 ) -> generations.Promotion:
-    """Make the generation live again that was live before. The next search uses it."""
+    """Return to the generation and the search settings of the previous release.
+
+    The next search uses both. If only the settings changed last, the live generation stays live.
+    """
     return return_to_previous(caller, collection, body)
