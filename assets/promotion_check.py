@@ -47,7 +47,7 @@ def build_promotion_check(settings: CollectionSettings) -> AssetChecksDefinition
 
 
 def judge_online_quality(status: CollectionStatus) -> AssetCheckResult:
-    """Return the result of the check, which fails while the collection has the alarm ALARM."""
+    """Return the result of the check, which fails while the alarm `quality_dropped` lasts."""
     found = [alarm for alarm in status.alarm_details if alarm.name == ALARM]
     is_error = any(alarm.severity == "error" for alarm in found)
     return AssetCheckResult(

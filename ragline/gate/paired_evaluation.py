@@ -68,10 +68,12 @@ class SearchedGeneration:
 
 @dataclass(frozen=True, slots=True)
 class PairedEvaluation:
-    """The values of each measure by query, in the order of `keys`.
+    """The measures of both generations on the same queries.
 
-    A query that timed out has the value 0. `live_confidences` and `candidate_confidences` contain
-    the highest confidence among the first hits by query id, also for queries without an answer.
+    `keys` contains the ids of the queries. `live` and `candidate` map the name of a measure to its
+    values: one value for each query, in the order of `keys`. A query that timed out has the value
+    0. `live_confidences` and `candidate_confidences` map the id of a query to the highest
+    confidence among its first hits. They also contain the queries without an answer.
     """
 
     keys: tuple[str, ...]
