@@ -103,8 +103,9 @@ def _build_change_sensor(
         minimum_interval_seconds=probe_interval_s(settings),
         default_status=DefaultSensorStatus.RUNNING,
         description=(
-            f"Probes `{settings.name}`. Starts its sync if the source changed, if a retry is due, "
-            "if the last sync is too old, and after a failed run."
+            f"Probes `{settings.name}`. Starts its sync if the source or the configuration file "
+            "changed, if a retry or a repair is due, if the last sync is too old, and after a "
+            "failed run."
         ),
     )
     def changes(context: SensorEvaluationContext) -> SensorResult | SkipReason:

@@ -48,8 +48,9 @@ REFUSE = Action(
     "The candidate is refused.",
 )  # fmt: skip
 ROLLBACK = Action(
-    "rollback", "Roll back", "Searches use the generation again that was live before, at once.",
-    "The previous generation is live again.",
+    "rollback", "Roll back",
+    "Searches use the generation and the search settings of the previous release at once.",
+    "Searches use the previous release again.",
 )  # fmt: skip
 DONE = {one.name: one.done for one in (APPROVE, PROMOTE, REFUSE, ROLLBACK)}
 
