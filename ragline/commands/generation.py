@@ -19,6 +19,7 @@ from ragline.command_line.generation_output import (
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.generation_canary import canary
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
+from ragline.storage import MAX_ROW_ID
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from ragline.lifecycle.generation_decisions import Decision, Promotion
     from ragline.storage.database import Database
 
-# The column of the id is a `bigint`.
-MAX_ID = 2**63 - 1
-GENERATION_ID = click.IntRange(1, MAX_ID)
+GENERATION_ID = click.IntRange(1, MAX_ROW_ID)
 
 
 @click.group()
@@ -313,7 +312,7 @@ def promote_target(
     if not _exists(database, check_collection, target):
         generation_id = GENERATION_ID.convert(int(target), None, None)
         return promote_by_id(database, configuration, generation_id, decision)
-    if int(target) <= MAX_ID and _exists(database, find_record, int(target)):
+    if int(target) <= MAX_ROW_ID and _exists(database, find_record, int(target)):
         raise click.UsageError(
             f"{target} is the name of a collection and also the id of a generation; for the "
             f"generation, write 0{target}; for the candidate of the collection, write its id, "

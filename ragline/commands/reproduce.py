@@ -10,6 +10,7 @@ import click
 
 from ragline.commands import configured, json_option, print_json
 from ragline.errors import ConfigurationError
+from ragline.storage import MAX_ROW_ID
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 
 GATE = "gate:"
 STATUSES = {"agrees": 0, "differs": 1, "impossible": 2}
-# The column of the id is a `bigint`.
-EVALUATION_ID = click.IntRange(1, 2**63 - 1)
+EVALUATION_ID = click.IntRange(1, MAX_ROW_ID)
 
 
 @click.command()

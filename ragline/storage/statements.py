@@ -3,7 +3,8 @@
 A statement can contain a line `{work_left/NAME}`. The text of `sql/work_left/NAME.sql` replaces
 this line. It contains the tables and conditions that define the remaining work of a stage. So the
 statement that counts the work and the statement that claims it have one definition. A line
-`{columns/NAME}` is replaced in the same way by columns that several statements return.
+`{columns/NAME}` is replaced in the same way by columns that several statements return, and a line
+`{rows/NAME}` by tables and conditions of rows that several statements return.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy import TextClause
 
-DEFINITION_LINE = re.compile(r"^\{((?:work_left|columns)/[a-z_]+)\}$", re.MULTILINE)
+DEFINITION_LINE = re.compile(r"^\{((?:work_left|columns|rows)/[a-z_]+)\}$", re.MULTILINE)
 ROW_LOCK = re.compile(r"\bfor no key update of \w+$", re.MULTILINE)
 COMMENT_LINE = re.compile(r"^--.*\n", re.MULTILINE)
 
@@ -47,7 +48,7 @@ def load_template(name: str) -> str:
 
 
 def _insert_definitions(statement: str) -> str:
-    """Replace each name of a file in `sql/work_left` or `sql/columns` by the text of that file."""
+    """Replace each name of a file of definitions by the text of that file."""
     return DEFINITION_LINE.sub(
         lambda line: COMMENT_LINE.sub("", load_template(f"{line[1]}.sql")).rstrip(), statement
     )

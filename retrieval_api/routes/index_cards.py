@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from ragline.index_card.gathering import make_card
+from ragline.storage import MAX_ROW_ID
 from retrieval_api.access.callers import AdminCaller
 from retrieval_api.messages.index_card import IndexCard
 from retrieval_api.openapi import describe_problems
@@ -19,8 +20,7 @@ from retrieval_api.problems import (
 
 router = APIRouter(tags=["generations"])
 
-# The column of the id is a `bigint`.
-GenerationId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+GenerationId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
 
 
 @router.get(

@@ -18,9 +18,9 @@ from ragline.storage.statements import load_statement, load_template
 
 REPOSITORY = Path(__file__).parents[2]
 QUERIES = Path(str(files("sql"))) / "queries"
-# The definitions of the work that is left of a stage, and the columns, which statements include by
-# name. The comment of each begins with these words.
-DEFINITIONS = {"work_left": "Work left of ", "columns": "Columns of "}
+# The definitions of the work that is left of a stage, of columns and of rows, which statements
+# include by name. The comment of each begins with these words.
+DEFINITIONS = {"work_left": "Work left of ", "columns": "Columns of ", "rows": "Rows of "}
 NAMES = sorted(
     path.relative_to(QUERIES).with_suffix("").as_posix()
     for path in QUERIES.rglob("*")
