@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,6 +64,18 @@ def collect_events() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def listen_silently() -> Iterator[str]:
+    """The address of a collector that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def list_kinds(events: list[Event]) -> list[tuple[str, str]]:
+    """The job and the kind of each event."""
+    return [(event["job"]["name"], event["eventType"]) for event in events]
 
 
 def find_problems(event: Event) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from lineage_collector import collect_events, list_kinds, listen_silently
 from ragline_home import Home, count_made
 from repetition_counts import choose_count
 
@@ -158,3 +159,40 @@ def count_embeddings(database_url: str) -> int:
         row = connection.execute("select count(*) from ragline.embeddings").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_collector_receives_the_lineage_of_a_sync_and_of_a_failed_one(home: Home):
+    with collect_events() as collector:
+        home.environment |= {"OPENLINEAGE_URL": collector.url, "OPENLINEAGE_NAMESPACE": "prod"}
+        report = home.read("sync", "note-files")
+        assert list_kinds(collector.events) == [
+            ("notes.note-files", "START"), ("notes.note-files", "COMPLETE"),
+            ("notes.search_index", "START"), ("notes.search_index", "COMPLETE"),
+        ]  # fmt: skip
+        for event in collector.events:
+            assert event["job"]["namespace"] == "prod"
+            assert event["run"]["facets"]["ragline"]["runId"] == report["run_id"]
+            assert event["run"]["facets"]["parent"]["run"]["runId"] == report["run_id"]
+        (read, written) = (collector.events[1][side][0] for side in ("inputs", "outputs"))
+        assert (read["namespace"], read["name"]) == ("file", str(home.folder / "notes"))
+        assert read["inputFacets"]["inputStatistics"]["rowCount"] == 2
+        assert written["name"].endswith(".ragline.entries_1")
+        assert written["outputFacets"]["outputStatistics"]["rowCount"] == 1
+        (home.folder / "notes").rename(home.folder / "elsewhere")
+        collector.events.clear()
+        assert not home.read("sync", "note-files", status=1)["ok"]
+        kinds = list_kinds(collector.events)
+        assert kinds[:2] == [("notes.note-files", "START"), ("notes.note-files", "FAIL")]
+        error = collector.events[1]["run"]["facets"]["errorMessage"]["message"]
+        assert error.startswith("SourceUnavailableError: ")
+        assert collector.refused == []
+
+
+def test_collector_that_never_answers_does_not_stop_a_sync(home: Home):
+    with listen_silently() as url:
+        # The client of OpenLineage would wait longer than this test.
+        transport = {"transport": {"type": "http", "url": url, "timeout": 3_600}}
+        (home.folder / "openlineage.yml").write_text(json.dumps(transport), "utf-8")
+        report = home.read("sync", "note-files")
+    assert report["ok"]
+    assert home.errors.count("some lineage events were not delivered: 4 events waited") == 1

@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import pytest
-from lineage_collector import Collector, collect_events, find_problems
+from lineage_collector import Collector, collect_events, find_problems, list_kinds
 from sqlalchemy import text
 
 from ragline.code_version import read_code_version
@@ -54,10 +53,6 @@ def notes(tmp_path: Path) -> Path:
     (folder / "harbour.md").write_text("The ferry leaves at seven.", "utf-8")
     (folder / "garden.md").write_text("Tomatoes want sun and water.", "utf-8")
     return folder
-
-
-def list_kinds(events: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(event["job"]["name"], event["eventType"]) for event in events]
 
 
 @pytest.mark.usefixtures("notes")

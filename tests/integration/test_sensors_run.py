@@ -35,6 +35,7 @@ from dagster import (
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.test_utils import create_run_for_test
+from lineage_collector import collect_events, list_kinds
 from sqlalchemy import text
 
 from assets.asset_keys import source_key
@@ -698,3 +699,25 @@ def test_failed_run_stores_its_reason_for_the_alarm_and_is_repeated(station: Sta
     station.sync()
     assert station.status.last_error is None
     assert station.tick().skip_message == "nothing changed"
+
+
+def test_collector_receives_the_lineage_of_runs_of_dagster(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+):
+    with collect_events() as collector:
+        monkeypatch.setenv("OPENLINEAGE_URL", collector.url)
+        run = station.sync()
+        jobs = ("notes.note-files", "notes.search_index")
+        assert list_kinds(collector.events) == [
+            (job, kind) for job in jobs for kind in ("START", "COMPLETE")
+        ]
+        for event in collector.events:
+            assert event["run"]["facets"]["parent"]["run"]["runId"] == run.run_id
+        station.make_unreachable()
+        collector.events.clear()
+        failed = station.sync("documents")
+        assert list_kinds(collector.events) == [(jobs[0], "START"), (jobs[0], "FAIL")]
+        facets = collector.events[-1]["run"]["facets"]
+        assert facets["ragline"]["runId"] == failed.run_id
+        assert "SourceUnavailableError" in facets["errorMessage"]["message"]
+    assert collector.refused == []
