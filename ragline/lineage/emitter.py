@@ -24,13 +24,13 @@ class LineageEmitter:
     """Sends the events of one run, in order.
 
     If the endpoint does not answer, the run does not fail, and its end is delayed by at most
-    CLOSE_WAIT_S seconds. The log contains one warning for each run whose events were not all
+    CLOSE_WAIT_S seconds. The log contains one message for each run whose events were not all
     delivered.
     """
 
     def __init__(self) -> None:
         self._queue: SimpleQueue[RunFacts | None] = SimpleQueue()
-        self._has_warned = False
+        self._has_reported = False
         self._waiting = 0
         self._thread = Thread(target=self._send_all, name="ragline-lineage", daemon=True)
         self._thread.start()
@@ -45,7 +45,9 @@ class LineageEmitter:
         self._queue.put(None)
         self._thread.join(CLOSE_WAIT_S)
         if self._thread.is_alive():
-            self._warn(f"{count(self._waiting, 'event')} waited for longer than {CLOSE_WAIT_S:g} s")
+            self._report(
+                f"{count(self._waiting, 'event')} waited for longer than {CLOSE_WAIT_S:g} s"
+            )
 
     def _send_all(self) -> None:
         try:
@@ -53,20 +55,21 @@ class LineageEmitter:
             # The import of the events takes a quarter of a second, which no stage must wait for.
             from ragline.lineage.events import make_event
         except Exception as error:  # noqa: BLE001  a wrong configuration must not fail a sync
-            self._warn(f"the client cannot be created: {type(error).__name__}: {error}")
+            self._report(f"the client cannot be created: {type(error).__name__}: {error}")
             return
         while (facts := self._queue.get()) is not None:
             try:
                 client.emit(make_event(facts))
             except Exception as error:  # noqa: BLE001  the endpoint must not fail a sync
-                self._warn(f"{type(error).__name__}: {error}")
+                self._report(f"{type(error).__name__}: {error}")
             self._waiting -= 1
         client.close(CLOSE_WAIT_S)
 
-    def _warn(self, reason: str) -> None:
-        if not self._has_warned:
-            self._has_warned = True
-            logger.warning(
+    def _report(self, reason: str) -> None:
+        if not self._has_reported:
+            self._has_reported = True
+            # A command shows its log from this level on.
+            logger.error(
                 "some lineage events were not delivered: %s; check the OpenLineage settings of the "
                 "environment (docs/lineage.md)",
                 reason,
