@@ -204,6 +204,9 @@ def approve_command(
 
     With the setting `approval: required`, a promotion needs an approval. A newer report makes the
     approval void.
+
+    After a forced promotion in a collection without a golden set, ID is the live generation. The
+    approval of a report from after the promotion ends the alarm.
     """
     from ragline.lifecycle.approvals import approve_generation
     from ragline.storage.database import open_database

@@ -348,6 +348,30 @@ def test_collection_without_a_golden_set_needs_only_the_sync_proof(notes: Notes)
     assert "so the promotion needed only a complete generation" in promoted.stdout
 
 
+def test_person_makes_a_forced_promotion_good_without_a_golden_set(notes: Notes) -> None:
+    notes.use(("    golden: ./golden\n", ""))
+    candidate = plant_candidate(notes.database)
+    spoil = "update {entries} set content_hash = repeat('0', 64) where id <= 3"
+    damage(notes.database, spoil, candidate)
+    forced = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, candidate, forced)
+    assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
+    # The gate still refuses the generation, so a person cannot approve it.
+    notes.judge(candidate)
+    by = ("approve", str(candidate), "--reason", "read it", "--by", "grace")
+    early = notes.command(*by)
+    assert isinstance(early.exception, GenerationStateError)
+    assert "after a gate that does not refuse it" in str(early.exception)
+    assert f"run `ragline gate notes --candidate {candidate}`" in str(early.exception)
+    damage(notes.database, "update {entries} as e set content_hash = l.content_hash from "
+           "ragline.entries_1 as l where l.id = e.id", candidate)  # fmt: skip
+    report = notes.judge(candidate)
+    assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
+    approved = notes.command(*by, "--report", str(report))
+    assert approved.exit_code == 0, approved.output
+    assert read_alarms(notes) == []
+
+
 def test_sync_judges_its_candidate_before_it_promotes_it(notes: Notes) -> None:
     automatic = ("golden: ./golden", "golden: ./golden\n    build: automatic")
     strict = ("golden: ./golden\n", "golden: ./golden\n    gate: {min_queries: 1000}\n")

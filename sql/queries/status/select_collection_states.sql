@@ -1,6 +1,7 @@
 -- One row for each collection, by name: its live generation, the number of building, candidate and
--- retired generations, why the configured generation could not be built, who forced the promotion
--- of the live generation if no later gate has passed it, and the last report of a gate that a sync
+-- retired generations, why the configured generation could not be built, and who forced the promotion
+-- of the live generation, until a later gate has passed it. Without a golden set, this ends when a
+-- person approves a later report. The columns unpassed_… have the last report of a gate that a sync
 -- ran and that did not pass the newest candidate. The columns drop_… have the promoted generation
 -- whose online figures are worse than before, while it is live, or after the watch has rolled it
 -- back.
@@ -95,8 +96,20 @@ left join lateral (
         r.candidate_id = g.id
         -- A comparison of the generation with itself judges search settings.
         and r.live_id <> g.id
-        and r.verdict = 'passed'
         and r.created_at > v.changed_at
+        and (
+          r.verdict = 'passed'
+          -- Without a golden set, a person decides on the report.
+          or (
+            r.verdict = 'undecidable'
+            and r.golden_set_version is null
+            and exists (
+              select
+              from ragline.generation_approvals as a
+              where a.report_id = r.id and a.generation_id = g.id
+            )
+          )
+        )
     )
   order by v.id desc
   limit 1
