@@ -20,7 +20,9 @@ MAX_BAR_WIDTH = 48
 CLOCK_END = 1.25
 BINS = 30
 BIN_TICKS = 6
-LEGEND_WIDTH = 120
+# The width of a character of 12 px, rounded up. No text is measured.
+CHAR_WIDTH = 6.6
+MARK_ROWS = 3
 
 # The styles of an image. The page's style sheet does not apply to an image.
 _IMAGE_STYLE = (
@@ -73,14 +75,13 @@ def draw_lines(
 
     `marks` contains texts by the index of a position. Each text is drawn with a vertical line at
     its position. In the table of values, the text is part of the position.
-
     The y axis goes from 0 to `top`. Without `top`, it ends at or above the largest value. `name` is
     part of the ids of elements, so it must be unique on the page.
     """
     values = [value for line in lines for value in line.values if value is not None]
     scale = top or find_axis_end(max(values, default=0.0))
     inner = _draw_axes(scale, x_label, y_label) + _label_positions(positions)
-    inner += _draw_marks(marks or {}, len(positions))
+    inner += _draw_marks(marks or {}, len(positions), y_label)
     for number, line in enumerate(lines, start=1):
         inner += _draw_line(number, line.values, scale)
     return Chart(
@@ -131,8 +132,8 @@ def draw_bars(
 def draw_histograms(series: Mapping[str, Sequence[float]], x_label: str) -> str:
     """Draw the histograms of several series over one x axis, as an SVG image.
 
-    Each series must have at least one value. The bars of a series cover the bars of the series
-    before it. If there are several series, the image has a legend.
+    Each series must have a value. Its bars cover those of the series before it. If there are
+    several series, the image has a legend.
     """
     low = min(min(values) for values in series.values())
     high = max(max(values) for values in series.values())
@@ -172,7 +173,7 @@ def draw_line_image(
     inner += _draw_axes(top, x_label, y_label) + _label_positions(positions)
     for number, line in enumerate(lines, start=1):
         inner += _draw_line(number, line.values, top)
-    return _frame_image(inner + _draw_legend([line.name for line in lines], LEFT + 20, TOP + 10))
+    return _frame_image(inner + _draw_legend([line.name for line in lines], LEFT + 12, TOP + 18))
 
 
 def count_bins(values: Sequence[float], low: float, high: float) -> list[int]:
@@ -244,8 +245,7 @@ def draw_interval(
 def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
     """The end of an axis that starts at 0. The end is at least the largest value.
 
-    The distance between two ticks is 1, 2, 2.5 or 5 times a power of ten. With `is_whole`, the
-    distance is a whole number.
+    Two ticks are 1, 2, 2.5 or 5 times a power of ten apart, and a whole number with `is_whole`.
     """
     least = max(largest / TICKS, 1.0 if is_whole else 0.0)
     if least <= 0:
@@ -260,10 +260,9 @@ def find_axis_end(largest: float, *, is_whole: bool = False) -> float:
 
 
 def format_number(value: float | None) -> str:
-    """The text of a value. It is a dash for None.
+    """The text of a value: a dash for None, otherwise with three significant digits.
 
     Whole numbers and values of at least 100 have no decimals, and commas separate the thousands.
-    Other values have three significant digits.
     """
     if value is None:
         return "–"
@@ -273,15 +272,18 @@ def format_number(value: float | None) -> str:
 
 
 def _draw_legend(names: Sequence[str], left: float, y: float) -> str:
-    return "".join(
-        _text(left + LEGEND_WIDTH * index, y, name, f"line-{index + 1}-fill", "start")
-        for index, name in enumerate(names)
-    )
+    inner = ""
+    for number, name in enumerate(names, start=1):
+        inner += f'<circle class="line-{number}-fill" cx="{_round(left)}" cy="{y - 4}" r="4"/>'
+        inner += _text(left + 8, y, name, "tick", "start")
+        left += CHAR_WIDTH * len(name) + 24
+    return inner
 
 
 def _frame_image(inner: str) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'width="{WIDTH}" height="{HEIGHT}">'
         f'<style>{_IMAGE_STYLE}</style><rect width="100%" height="100%" fill="#fff"></rect>'
         f"{inner}</svg>"
     )
@@ -336,20 +338,23 @@ def _label_positions(positions: Sequence[str]) -> str:
     )
 
 
-def _draw_marks(marks: Mapping[int, str], count: int) -> str:
-    """Return vertical lines with texts.
+def _draw_marks(marks: Mapping[int, str], count: int, y_label: str) -> str:
+    """Return vertical lines with texts. In the right half, a text is on the left of its line.
 
-    In the right half of the chart, a text is on the left of its line.
+    A text that would cover others in every row is only in the table of values.
     """
-    inner = ""
+    lines = texts = ""
+    rows = [[(0.0, CHAR_WIDTH * len(y_label))], *([] for _ in range(MARK_ROWS - 1))]
     for index, text in sorted(marks.items()):
         x = _x(index, count)
-        inner += (
-            f'<line class="event" x1="{x}" x2="{x}" y1="{TOP - 22}" y2="{HEIGHT - BOTTOM}"></line>'
-        )
+        lines += f'<path class="event" d="M{x} {TOP - 22}V{HEIGHT - BOTTOM}"></path>'
         anchor, shift = ("end", -4) if x > WIDTH / 2 else ("start", 4)
-        inner += _text(x + shift, TOP - 14, text, "mark", anchor)
-    return inner
+        start, end = sorted((x + shift, x + shift + shift / 4 * CHAR_WIDTH * len(text)))
+        is_free = [all(end < left or start > right for left, right in row) for row in rows]
+        if any(is_free):
+            rows[is_free.index(True)].append((start, end))
+            texts += _text(x + shift, TOP - 14 * (1 - is_free.index(True)), text, "mark", anchor)
+    return lines + texts
 
 
 def _draw_line(number: int, values: Sequence[float | None], scale: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 from ragline.charts import Chart, Series, draw_bars, draw_clock, draw_lines
 from ragline.counts import count
@@ -82,16 +82,19 @@ def build_plots(
     calendar = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     series = [found.get(day) for day in calendar]
     positions = [f"{day:%d %b}" for day in calendar]
+    marks = _mark_days(calendar, changes)
     return [
-        _draw_zero_results(positions, series),
-        *_draw_latencies(positions, series),
+        _draw_zero_results(positions, series, marks),
+        *_draw_latencies(positions, series, marks),
         _draw_clicks(figures),
         _draw_ages(figures),
         _draw_scores(evaluations, changes),
     ]
 
 
-def _draw_zero_results(positions: Sequence[str], days: Sequence[DailySearchStats | None]) -> Plot:
+def _draw_zero_results(
+    positions: Sequence[str], days: Sequence[DailySearchStats | None], marks: Mapping[int, str]
+) -> Plot:
     title = "Searches without a hit"
     values = [None if day is None else 100 * day.zero_result_ratio for day in days]
     empty = "No searches in this period. Each day with a search adds a point."
@@ -104,12 +107,13 @@ def _draw_zero_results(positions: Sequence[str], days: Sequence[DailySearchStats
         [Series("without a hit", values)],
         x_label="day (UTC)",
         y_label="% of searches",
+        marks=marks,
     )
     return Plot(title, chart, empty)
 
 
 def _draw_latencies(
-    positions: Sequence[str], days: Sequence[DailySearchStats | None]
+    positions: Sequence[str], days: Sequence[DailySearchStats | None], marks: Mapping[int, str]
 ) -> list[Plot]:
     def p50(times: LatencyPercentiles) -> float:
         return times.p50
@@ -118,8 +122,8 @@ def _draw_latencies(
         return times.p95
 
     return [
-        _draw_latency("p50", p50, positions, days),
-        _draw_latency("p95", p95, positions, days),
+        _draw_latency("p50", p50, positions, days, marks),
+        _draw_latency("p95", p95, positions, days, marks),
     ]
 
 
@@ -128,6 +132,7 @@ def _draw_latency(
     pick: Callable[[LatencyPercentiles], float],
     positions: Sequence[str],
     days: Sequence[DailySearchStats | None],
+    marks: Mapping[int, str],
 ) -> Plot:
     title = f"Search time, {name}"
     empty = "No searches in this period. Each search records the time of each stage."
@@ -140,8 +145,9 @@ def _draw_latency(
     if not lines:
         return Plot(title, None, empty)
     chart = draw_lines(
-        f"latency-{name}", title, positions, lines, x_label="day (UTC)", y_label="milliseconds"
-    )
+        f"latency-{name}", title, positions, lines,
+        x_label="day (UTC)", y_label="milliseconds", marks=marks,
+    )  # fmt: skip
     return Plot(title, chart, empty)
 
 
@@ -244,7 +250,24 @@ def _mark_generations(
     marks = {}
     for index in range(1, len(evaluations)):
         start, end = evaluations[index - 1].evaluated_at, evaluations[index].evaluated_at
-        between = [one.generation for one in changes if start < one.at <= end]
+        between = [one for one in changes if start < one.at <= end]
         if between:
-            marks[index] = f"generation {between[-1]} live"
+            marks[index] = _name_change(between, "%d %b %H:%M")
     return marks
+
+
+def _mark_days(calendar: Sequence[date], changes: Sequence[LiveChange]) -> dict[int, str]:
+    """Mark each day (UTC) on which the live generation changed."""
+    marks = {}
+    for index, day in enumerate(calendar):
+        on_day = [one for one in changes if one.at.astimezone(UTC).date() == day]
+        if on_day:
+            marks[index] = _name_change(on_day, "%H:%M")
+    return marks
+
+
+def _name_change(changes: Sequence[LiveChange], time_format: str) -> str:
+    """Name the last one of some changes of the live generation, with its time in UTC."""
+    last = changes[-1]
+    many = f", {len(changes)} changes" if len(changes) > 1 else ""
+    return f"generation {last.generation} live {last.at.astimezone(UTC):{time_format}}{many}"

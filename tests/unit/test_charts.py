@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from ragline.charts import (
     HEIGHT,
     TICKS,
     TOP,
+    WIDTH,
     Series,
     count_bins,
     draw_bars,
     draw_clock,
     draw_histograms,
     draw_interval,
+    draw_line_image,
     draw_lines,
     find_axis_end,
     format_number,
@@ -125,14 +128,64 @@ def test_event_is_drawn_at_its_position_and_described() -> None:
         marks={2: f"{HOSTILE} live"},
     )  # fmt: skip
     svg = parse(chart.svg)
-    (event,) = [line for line in svg.iter("line") if line.get("class") == "event"]
+    (event,) = [line for line in svg.iter("path") if line.get("class") == "event"]
     third = [circle.get("cx") for circle in svg.iter("circle")][2]
-    assert event.get("x1") == event.get("x2") == third
+    assert event.get("d", "").startswith(f"M{third} ")
     assert f"3: {HOSTILE} live" in svg.findtext("desc")
     assert chart.rows[2] == (f"3, {HOSTILE} live", "3")
     assert [text.text for text in svg.iter("text") if text.get("class") == "mark"] == [
         f"{HOSTILE} live"
     ]
+
+
+@pytest.mark.parametrize("days", [[0, 1, 2], [27, 28, 29], [14, 15, 16], [0, 15, 29]])
+def test_texts_of_near_events_do_not_cover_each_other_or_the_label(days: list[int]) -> None:
+    text = "generation 12 live 14:05"
+    chart = draw_lines(
+        "a", "Scores", [str(day) for day in range(30)], [Series("s", [1] * 30)],
+        x_label="day", y_label="milliseconds", marks=dict.fromkeys(days, text),
+    )  # fmt: skip
+    places = [
+        (float(one.get("x", 0)), float(one.get("y", 0)), one.get("text-anchor"))
+        for one in parse(chart.svg).iter("text")
+        if one.get("class") == "mark"
+    ]
+    assert len(places) == 3
+    boxes = sorted(
+        (
+            y,
+            x - 6 * len(text) if anchor == "end" else x,
+            x if anchor == "end" else x + 6 * len(text),
+        )
+        for x, y, anchor in places
+    )
+    assert all(first[2] < second[1] for first, second in pairwise(boxes) if first[0] == second[0])
+    assert min([one[1] for one in boxes if one[0] < TOP - 10], default=200) > 6 * len(
+        "milliseconds"
+    )
+
+
+def test_text_without_a_free_row_is_only_in_the_table() -> None:
+    marks = {day: f"generation {day} live 14:05" for day in range(6)}
+    chart = draw_lines(
+        "a", "Scores", [str(day) for day in range(30)], [Series("s", [1] * 30)],
+        x_label="day", y_label="s", marks=marks,
+    )  # fmt: skip
+    svg = parse(chart.svg)
+    assert len([one for one in svg.iter("path") if one.get("class") == "event"]) == 6
+    assert len([one for one in svg.iter("text") if one.get("class") == "mark"]) < 6
+    assert [row[0] for row in chart.rows[:6]] == [f"{day}, {text}" for day, text in marks.items()]
+
+
+def test_legend_of_an_image_has_a_dot_before_each_name() -> None:
+    lines = [Series("a long name of a line", [0, 1]), Series("short", [1, 0])]
+    svg = parse(draw_line_image("t", ["0", "1"], lines, x_label="x", y_label="y", top=1))
+    assert svg.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
+    names = {one.text: float(one.get("x", 0)) for one in svg.iter(f"{SVG}text")}
+    dots = [float(one.get("cx", 0)) for one in svg.iter(f"{SVG}circle") if one.get("r") == "4"]
+    for line, dot in zip(lines, dots, strict=True):
+        assert 0 < names[line.name] - dot < 12
+    assert dots[1] > names[lines[0].name] + 6 * len(lines[0].name)
 
 
 def read_interval(svg: str) -> dict[str, float]:
