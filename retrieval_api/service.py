@@ -22,6 +22,7 @@ from ragline.configuration import Configuration, QueryText
 from ragline.embedder.model_files import DEFAULT_MODEL
 from ragline.errors import DatabaseUnavailableError, ModelLoadingError, RaglineError
 from ragline.model_cache import list_models, list_retired_models
+from ragline.quality.proposal_cache import ProposalCache
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
@@ -66,6 +67,7 @@ class Service:
         self.recorder = Recorder()
         self.audit_log = AuditLog()
         self.rate_limits = RateLimits()
+        self.proposals = ProposalCache()
         self.metrics = ServiceMetrics(
             self.recorder,
             lambda: self._database,

@@ -7,9 +7,10 @@ A proposal becomes a part of the golden set only when a person accepts it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -76,23 +77,34 @@ class Records:
         return {"collection": self.collection, "start": self.start, "end": self.end}
 
 
+# A query, a reason to propose it, and the documents that the reason suggests.
+ProposalRow = tuple[str, Reason, tuple[JudgedDocument, ...]]
+RowReader = Callable[[ProposalKind], Sequence[ProposalRow]]
+
+
 def propose_queries(
-    database: Database, records: Records, folder: Path, kinds: Collection[ProposalKind] = KINDS
+    database: Database,
+    records: Records,
+    folder: Path,
+    kinds: Collection[ProposalKind] = KINDS,
+    read_rows: RowReader | None = None,
 ) -> list[Proposal]:
     """Propose queries that are neither in the golden set in `folder` nor rejected.
 
     A query that has several reasons is proposed once, with all its reasons. The proposals are in
-    the order of KINDS. Within a kind, the most frequent query is first.
+    the order of KINDS. Within a kind, the most frequent query is first. `read_rows` replaces
+    `read_proposal_rows`.
 
     Raises:
         GoldenSetError: the golden set is malformed.
     """
+    read = read_rows or partial(read_proposal_rows, database, records)
     content = read_content(folder)
     known = {make_query_id(query.text) for query in content.queries.values()}
     excluded = known | read_rejections(folder)
     proposals: dict[str, Proposal] = {}
     for kind in KINDS:
-        for query, reason, documents in _READERS[kind](database, records) if kind in kinds else ():
+        for query, reason, documents in read(kind) if kind in kinds else ():
             key = make_query_id(query)
             if key in excluded or not 0 < len(query.strip()) <= MAX_QUERY_CHARS:
                 continue
@@ -105,10 +117,14 @@ def propose_queries(
     return _leave_out_gone(database, records.collection, list(proposals.values()))
 
 
-_Row = tuple[str, Reason, tuple[JudgedDocument, ...]]
+def read_proposal_rows(
+    database: Database, records: Records, kind: ProposalKind
+) -> list[ProposalRow]:
+    """Read all queries with a reason of a kind, also those in the golden set, in their order."""
+    return list(_READERS[kind](database, records))
 
 
-def _read_feedback(database: Database, records: Records) -> Iterator[_Row]:
+def _read_feedback(database: Database, records: Records) -> Iterator[ProposalRow]:
     for query, (documents, count) in _group_feedback(database, records).items():
         relevant = sum(one.grade > 0 for one in documents)
         text = (
@@ -143,7 +159,7 @@ def _group_feedback(
     return grouped
 
 
-def _read_zero_results(database: Database, records: Records) -> Iterator[_Row]:
+def _read_zero_results(database: Database, records: Records) -> Iterator[ProposalRow]:
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("quality/count_unanswered_queries"),
@@ -155,7 +171,7 @@ def _read_zero_results(database: Database, records: Records) -> Iterator[_Row]:
         yield query, Reason("zero_results", f"a search found nothing {times}", number), ()
 
 
-def _read_reformulations(database: Database, records: Records) -> Iterator[_Row]:
+def _read_reformulations(database: Database, records: Records) -> Iterator[ProposalRow]:
     with database.connect() as connection:
         rows = connection.execute(
             load_statement("quality/select_recorded_queries"),
@@ -171,7 +187,7 @@ def _read_reformulations(database: Database, records: Records) -> Iterator[_Row]
         yield query, Reason("reformulation", text, count), relevant
 
 
-def _read_headings(database: Database, records: Records) -> Iterator[_Row]:
+def _read_headings(database: Database, records: Records) -> Iterator[ProposalRow]:
     with database.connect() as connection:
         try:
             live = read_live_generation(connection, records.collection)
@@ -184,7 +200,7 @@ def _read_headings(database: Database, records: Records) -> Iterator[_Row]:
         yield row.heading, reason, (JudgedDocument(row.document_id, 1, row.source),)
 
 
-_READERS: dict[ProposalKind, Callable[[Database, Records], Iterator[_Row]]] = {
+_READERS: dict[ProposalKind, Callable[[Database, Records], Iterator[ProposalRow]]] = {
     "feedback": _read_feedback,
     "zero_results": _read_zero_results,
     "reformulation": _read_reformulations,
@@ -214,5 +230,7 @@ def _leave_out_gone(
                 one for one in proposal.suggested if (one.source, one.document_id) not in gone
             ),
         )
+        if proposal.suggested
+        else proposal
         for proposal in proposals
     ]

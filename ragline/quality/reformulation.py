@@ -10,9 +10,10 @@ client, and the figure is an upper bound.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, cached_property
 
 MAX_INTERVAL = timedelta(seconds=60)
 # Two queries are similar if the Jaccard similarity of their tokens, or of their character trigrams,
@@ -51,13 +52,14 @@ def find_reformulations(
 
     `queries` are in order of client and time.
     """
-    features = [_Features.of(item.query) for item in queries]
-    later = (_find_reformulation(queries, features, index) for index in range(len(queries)))
+    # Only queries that another one follows within the interval need features.
+    describe = cache(_Features)
+    later = (_find_reformulation(queries, describe, index) for index in range(len(queries)))
     return [(first, other) for first, other in zip(queries, later, strict=True) if other]
 
 
 def _find_reformulation(
-    queries: Sequence[RecordedQuery], features: Sequence[_Features], index: int
+    queries: Sequence[RecordedQuery], describe: Callable[[str], _Features], index: int
 ) -> RecordedQuery | None:
     first = queries[index]
     for later in range(index + 1, min(index + 1 + MAX_FOLLOWING, len(queries))):
@@ -67,32 +69,32 @@ def _find_reformulation(
             or following.requested_at - first.requested_at > MAX_INTERVAL
         ):
             return None
-        if features[index].is_similar_but_different(features[later]):
+        if describe(first.query).is_similar_but_different(describe(following.query)):
             return following
     return None
 
 
-@dataclass(frozen=True, slots=True)
 class _Features:
     """The parts of a query that are compared. Case and white space do not matter."""
 
-    words: str
-    tokens: frozenset[str]
-    trigrams: frozenset[str]
-
-    @classmethod
-    def of(cls, query: str) -> _Features:
+    def __init__(self, query: str) -> None:
         tokens = _TOKEN.findall(query.casefold())
-        words = " ".join(tokens)
-        padded = f"  {words} "
-        trigrams = frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
-        return cls(words, frozenset(tokens), trigrams)
+        self.words = " ".join(tokens)
+        self.tokens = frozenset(tokens)
+
+    @cached_property
+    def trigrams(self) -> frozenset[str]:
+        padded = f"  {self.words} "
+        return frozenset(padded[i : i + 3] for i in range(len(padded) - 2))
 
     def is_similar_but_different(self, other: _Features) -> bool:
         if self.words == other.words:
             return False
-        similarity = max(jaccard(self.tokens, other.tokens), jaccard(self.trigrams, other.trigrams))
-        return similarity >= MIN_SIMILARITY
+        # Most similar queries have equal tokens, and then the trigrams are not needed.
+        return (
+            jaccard(self.tokens, other.tokens) >= MIN_SIMILARITY
+            or jaccard(self.trigrams, other.trigrams) >= MIN_SIMILARITY
+        )
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:

@@ -39,11 +39,14 @@ def list_proposals(
     """
     name = caller.collection(collection).name
     end = datetime.now(UTC)
+    records = Records(name, end - timedelta(days=days), end)
+    service = caller.service
     return propose_queries(
         caller.database,
-        Records(name, end - timedelta(days=days), end),
-        caller.service.configuration.golden_folder(name),
+        records,
+        service.configuration.golden_folder(name),
         KINDS if kind is None else (kind,),
+        service.proposals.make_reader(caller.database, records, caller.tenant, days),
     )
 
 

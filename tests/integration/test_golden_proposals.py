@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,8 @@ from ragline.configuration import Configuration
 from ragline.golden_set.content import make_query_id
 from ragline.golden_set.reading import read_content
 from ragline.golden_set.writing import write_text
+from ragline.quality import proposal_cache
+from ragline.quality.golden_proposals import KINDS, Records, propose_queries, read_proposal_rows
 from ragline.storage.database import Database
 
 CONFIGURATION = """
@@ -185,3 +188,42 @@ def test_contradicting_options_are_refused(configuration, arguments, message):
     answer = run(configuration, *arguments)
     assert answer.exit_code == 2
     assert message in answer.output
+
+
+def test_service_reads_records_again_only_after_a_new_one(configuration, database, monkeypatch):
+    folder, cache = golden_folder(configuration), proposal_cache.ProposalCache()
+    reads: list[str] = []
+
+    def count_reads(*arguments: Any) -> Any:
+        reads.append(arguments[-1])
+        return read_proposal_rows(*arguments)
+
+    monkeypatch.setattr(proposal_cache, "read_proposal_rows", count_reads)
+
+    def list_queries(days: int = 30) -> list[str]:
+        reads.clear()
+        end = datetime.now(UTC)
+        records = Records("notes", end - timedelta(days=days), end)
+        reader = cache.make_reader(database, records, None, days)
+        found = propose_queries(database, records, folder, KINDS[:3], reader)
+        return [one.query for one in found]
+
+    record(database, "zebra", hit_count=0)
+    assert (list_queries(), len(reads)) == (["zebra"], 3)
+    assert (list_queries(), len(reads)) == (["zebra"], 0)
+    record(database, "lion", hit_count=0, second=1)
+    assert (sorted(list_queries()), len(reads)) == (["lion", "zebra"], 3)
+    record(database, "ferry", (("harbour.md", "verdict", True),), second=2)
+    assert (list_queries()[0], len(reads)) == ("ferry", 3)
+    with database.begin() as connection:
+        connection.execute(
+            text("update ragline.hit_feedback set is_useful = false, given_at = now()")
+        )
+    assert len(list_queries()) == 3
+    assert len(reads) == 3
+    assert (len(list_queries(days=90)), len(reads)) == (3, 3)
+    assert run(configuration, "--reject", make_query_id("lion")).exit_code == 0
+    assert (sorted(list_queries()), reads) == (["ferry", "zebra"], [])
+    with database.begin() as connection:
+        connection.execute(text("delete from ragline.search_requests where query = 'zebra'"))
+    assert list_queries() == ["ferry"]
