@@ -18,7 +18,7 @@ from ragline.lifecycle.generation_decisions import (
     refuse_generation,
     roll_back,
 )
-from ragline.lifecycle.generation_records import list_records, read_record
+from ragline.lifecycle.generation_records import GenerationRecord, list_records, read_record
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages import generations
 
@@ -79,7 +79,7 @@ def approve(
         GenerationStateError: the generation is not a candidate, or the report is not the last one
             about it.
     """
-    _check_generation(caller, collection, generation_id)
+    find_generation(caller, collection, generation_id)
     decision = _decide(caller, body)
     approval = approve_generation(caller.service.database, generation_id, decision, body.report_id)
     return generations.Approval.model_validate(approval)
@@ -98,7 +98,7 @@ def promote(
         PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
             has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
-    _check_generation(caller, collection, generation_id)
+    find_generation(caller, collection, generation_id)
     decision = _decide(caller, body, is_forced=body.force)
     service = caller.service
     promotion = promote_by_id(service.database, service.configuration, generation_id, decision)
@@ -115,7 +115,7 @@ def refuse(
         UnknownGenerationError: the collection has no such generation.
         GenerationStateError: the generation is not a candidate.
     """
-    _check_generation(caller, collection, generation_id)
+    find_generation(caller, collection, generation_id)
     refuse_generation(caller.service.database, generation_id, _decide(caller, body))
     return generations.Refusal(generation=generation_id)
 
@@ -136,11 +136,18 @@ def return_to_previous(
     return generations.Promotion.model_validate(promotion)
 
 
-def _check_generation(caller: Caller, collection: str, generation_id: int) -> None:
+def find_generation(caller: Caller, collection: str, generation_id: int) -> GenerationRecord:
+    """Return a generation of a collection.
+
+    Raises:
+        UnknownCollectionError: the collection does not exist for the caller.
+        UnknownGenerationError: the collection has no such generation.
+    """
     name = caller.collection(collection).name
     record, _ = read_record(caller.database, generation_id)
     if record.collection != name:
         raise UnknownGenerationError(f"the collection {name} has no generation {generation_id}")
+    return record
 
 
 def _decide(caller: Caller, body: generations.DecisionBody, *, is_forced: bool = False) -> Decision:

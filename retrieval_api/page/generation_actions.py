@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
+from ragline.errors import GenerationStateError
 from retrieval_api.access.callers import Caller
 from retrieval_api.messages.fields import MAX_ROW_ID
 from retrieval_api.messages.generations import ApprovalBody, DecisionBody, PromotionBody
-from retrieval_api.operations.generations import approve, promote, refuse, return_to_previous
+from retrieval_api.operations.generations import (
+    approve,
+    find_generation,
+    promote,
+    refuse,
+    return_to_previous,
+)
 from retrieval_api.page.generation_views import GenerationView
 
 ROW_ID = re.compile("[0-9]{1,16}")
@@ -72,18 +79,30 @@ def decide(caller: Caller, posted: Mapping[str, str]) -> str:
 
     Raises:
         RequestValidationError: a field is missing or malformed.
+        GenerationStateError: the state of the generation has changed since the page was made.
         RaglineError: the operation refused the decision.
     """
     action = posted.get("action", "")
     if action not in _DECISIONS:
         raise _fault("action", f"must be one of {', '.join(_DECISIONS)}")
-    collection = posted.get("collection", "")
+    collection, id_ = posted.get("collection", ""), _read_id(posted, "generation")
+    _refuse_outdated(caller, collection, id_, posted.get("state"))
     try:
-        _DECISIONS[action](caller, collection, _read_id(posted, "generation"), posted)
+        _DECISIONS[action](caller, collection, id_, posted)
     except ValidationError as error:
         faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]
         raise RequestValidationError(faults) from None
     return action
+
+
+def _refuse_outdated(caller: Caller, collection: str, id_: int, shown: str | None) -> None:
+    """Refuse a decision about a generation that has another state now than the page showed."""
+    state = find_generation(caller, collection, id_).state
+    if shown and state != shown:
+        raise GenerationStateError(
+            f"generation {id_} of {collection} is {state} now, and the page showed it as {shown}; "
+            "open the generations of the collection again, and decide again"
+        )
 
 
 def _approve(caller: Caller, collection: str, id_: int, posted: Mapping[str, str]) -> None:
