@@ -1,4 +1,7 @@
-"""Answers a search form with hits, with errors of fields, or with a problem."""
+"""Answers a search form with hits, with errors of fields, or with a problem.
+
+It also says whether the form of a collection has the field `min_confidence`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,12 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from ragline.errors import InvalidSearchError, RaglineError
+from ragline.errors import (
+    IndexNotReadyError,
+    InvalidSearchError,
+    RaglineError,
+    UnknownCollectionError,
+)
 from ragline.search.messages import SearchAnswer
 from ragline.storage.connections import StatementError
 from retrieval_api.access.callers import Caller
@@ -47,3 +55,28 @@ def answer_form(form: SearchForm, request: Request, caller: Caller) -> AnsweredF
         if problem is None:
             raise
         return AnsweredForm(form, problem=problem)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceField:
+    """Whether hits of a collection have a confidence, and which minimum its settings state."""
+
+    is_offered: bool = False
+    default: float = 0.0
+
+
+def find_confidence_field(caller: Caller, collection: str) -> ConfidenceField:
+    """Return what the search form says about the minimum confidence in a collection.
+
+    The form has the field if the live generation has a calibration for at least one kind of search.
+    """
+    searcher = caller.service.searcher
+    try:
+        name = caller.collection(collection).name
+        live = searcher.live_generation(name, caller.tenant)
+    except (IndexNotReadyError, UnknownCollectionError):
+        return ConfidenceField()
+    return ConfidenceField(
+        is_offered=any(one["model"] is not None for one in live.calibrations or ()),
+        default=searcher.settings(name, live).search.min_confidence,
+    )

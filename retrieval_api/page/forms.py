@@ -6,6 +6,7 @@ The API's `SearchBody` validates the search form, so page and API report equal e
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -29,7 +30,8 @@ MAX_FACETS = 20
 MAX_FORM_FIELDS = 60
 PERIODS_DAYS = (7, 30)
 _FIELDS = {"query": "q"}
-_ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k")
+_ADDRESS_FIELDS = ("collection", "q", "mode", "rerank", "filter", "top_k", "min_confidence")
+_DECIMAL = re.compile(r"[0-9]{0,3}\.?[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class SearchForm:
     """The fields of the search form, as they were sent. `faults` are the errors, by field.
 
     `facets` are the conditions that the visitor selected. `filter` is JSON with other conditions.
+    With an empty `min_confidence`, the value of the collection's settings applies.
     """
 
     collection: str
@@ -45,6 +48,7 @@ class SearchForm:
     rerank: str = RERANKERS[0]
     filter: str = ""
     top_k: str = DEFAULT_TOP_K
+    min_confidence: str = ""
     facets: tuple[str, ...] = ()
     faults: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +63,7 @@ class SearchForm:
             rerank=stated.get("rerank", RERANKERS[0]),
             filter=stated.get("filter", ""),
             top_k=stated.get("top_k", DEFAULT_TOP_K),
+            min_confidence=stated.get("min_confidence", ""),
             facets=tuple(dict.fromkeys(one for one in facets if one.strip()))[:MAX_FACETS],
         )
 
@@ -148,6 +153,8 @@ class SearchForm:
             "highlight": True,
             "include": ["text", "neighbours"],
         }
+        if self.min_confidence:
+            body["min_confidence"] = _read_decimal(self.min_confidence)
         stated = [_read_json(self.filter)] if self.filter.strip() else []
         if self.facets:
             stated.insert(0, _read_facets(self.facets))
@@ -169,6 +176,12 @@ def _read_number(text: str) -> object:
     stripped = text.strip()
     is_number = stripped.isascii() and stripped.isdigit() and len(stripped) < 10
     return int(stripped) if is_number else text
+
+
+def _read_decimal(text: str) -> object:
+    """Return the number in a text, as `_read_number` does, but with decimals."""
+    stripped = text.strip()
+    return float(stripped) if _DECIMAL.fullmatch(stripped) else text
 
 
 def _read_facets(facets: Sequence[str]) -> object:

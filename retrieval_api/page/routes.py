@@ -42,7 +42,7 @@ from retrieval_api.page import (
     session,
     views,
 )
-from retrieval_api.page.answers import answer_form
+from retrieval_api.page.answers import ConfidenceField, answer_form, find_confidence_field
 from retrieval_api.page.code_samples import write_samples
 from retrieval_api.page.collection_states import (
     StatusCache,
@@ -89,6 +89,9 @@ def show_search(request: Request, caller: PageReader) -> Response:
         collections=list_names(caller, form.collection),
         answer=answer,
         hits=views.build_hit_views(answer) if answer else [],
+        confidence=ConfidenceField()
+        if answered.problem
+        else find_confidence_field(caller, form.collection),
         problem=answered.problem,
         **_read_sidebar(request, caller, form, answer),
     )
@@ -104,6 +107,7 @@ def _show_home(request: Request, caller: Caller, form: SearchForm) -> Response:
         caller,
         form=form,
         collections=list_names(caller, form.collection),
+        confidence=find_confidence_field(caller, form.collection),
         overviews=overviews,
         chosen=chosen,
         samples={one.name: _read_samples(caller, one.name) for one in overviews if one.generation},

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from page_elements import find, look, read, words
 from running_service import RunningService, wait_until
 from sqlalchemy import text
 
@@ -127,3 +128,64 @@ def test_clients_page_and_tools_show_the_confidence(
     passages = told["result"]["structuredContent"]
     assert passages["is_abstained"]
     assert "were removed" in passages["confidence_note"]
+
+
+@pytest.mark.usefixtures("calibrated")
+def test_search_form_offers_the_minimum_and_says_that_nothing_reached_it(
+    client: httpx2.Client,
+) -> None:
+    asked = {"collection": "handbook", "q": "sourdough starter temperature"}
+    (field,) = look(client, "/", **asked).xpath(
+        "//form[@role='search']//input[@id='min_confidence']"
+    )
+    assert (field.get("value"), field.get("placeholder")) == ("", "0")
+    page = look(client, "/", **asked, min_confidence="0.9")
+    assert words(page.xpath("//h2[@id='found']")[0]) == "Nothing good enough was found"
+    told = words(find(page, "empty")[0])
+    assert "hits have a confidence below 0.9 and were removed. The highest confidence is 0." in told
+    (field,) = page.xpath("//input[@id='min_confidence']")
+    assert field.get("value") == "0.9"
+    (everything,) = find(page, "empty")[0].xpath(".//a/@href")
+    assert find(look(client, everything), "hit")
+    kept = look(client, "/", collection="handbook", q="parental leave", min_confidence="0.5")
+    assert [words(hit.xpath(".//h3")[0]) for hit in find(kept, "hit")] == ["Parental leave"]
+    assert '"min_confidence": 0.5' in words(find(kept, "code-samples")[0])
+
+
+@pytest.mark.usefixtures("calibrated")
+@pytest.mark.parametrize("text", ["2", "-1", "high", "nan", "0,5"])
+def test_wrong_minimum_is_a_fault_of_its_field(client: httpx2.Client, text: str) -> None:
+    asked = {"collection": "handbook", "q": "parental leave", "min_confidence": text}
+    answer = client.get("/", params=asked)
+    assert answer.status_code == 422
+    page = read(answer)
+    (field,) = page.xpath("//input[@id='min_confidence']")
+    assert (field.get("value"), field.get("aria-invalid")) == (text, "true")
+    assert words(page.xpath("//p[@id='fault-min_confidence']")[0])
+
+
+def test_search_form_without_a_calibration_explains_why(client: httpx2.Client) -> None:
+    for asked in ({}, {"q": "parental leave"}):
+        page = look(client, "/", collection="handbook", **asked)
+        assert page.xpath("//input[@id='min_confidence']") == []
+        told = words(find(page, "uncalibrated")[0])
+        assert "because its index has no calibration" in told
+        assert "ragline calibrate handbook" in told
+    asked = {"collection": "handbook", "q": "parental leave", "min_confidence": "0.5"}
+    answer = client.get("/", params=asked)
+    assert answer.status_code == 422
+    told = words(read(answer).xpath("//p[@id='fault-min_confidence']")[0])
+    assert "has no calibration" in told
+
+
+@pytest.mark.usefixtures("calibrated")
+def test_comparison_keeps_the_minimum_and_says_that_nothing_reached_it(
+    client: httpx2.Client,
+) -> None:
+    page = look(
+        client, "/compare", collection="handbook", q="sourdough starter", min_confidence="0.9",
+        other_mode="hybrid",
+    )  # fmt: skip
+    assert [words(one).split(".")[0] for one in find(page, "empty")] == [
+        "Nothing good enough was found"
+    ] * 2

@@ -101,7 +101,7 @@ def test_samples_come_from_the_golden_set_and_never_from_searches(
     assert "secret" not in words(page)
     (tmp_path / "queries.jsonl").write_text("no JSON", "utf-8")
     page = look(client, "/", collection="handbook")
-    assert "golden" not in words(page)
+    assert "golden question" not in words(page)
     assert find(page, "samples")
 
 
