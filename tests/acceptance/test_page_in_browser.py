@@ -16,8 +16,15 @@ from urllib.parse import urlencode
 
 import httpx2
 import pytest
+from page_layout import FIND_BEYOND, FIND_FAINT
+from planted_candidates import plant_candidate
+from planted_reports import make_report
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from ragline_home import Home
+
+from ragline.configuration import load_configuration
+from ragline.gate.stored_reports import store_report
+from ragline.storage.database import open_database
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CONFIGURATION = """\
@@ -48,7 +55,12 @@ TABS = {
     "documents": "/documents?collection=notes&document_id=harbour.md",
     "quality": "/freshness-and-quality?collection=notes",
     "review": "/review?collection=notes",
+    "generations": "/generations?collection=notes",
+    "report": "/gate-reports/1",
+    "card": "/generations/1/card?collection=notes",
 }
+# No browser breaks such a word on its own.
+LONG_WORD = "Donaudampfschifffahrtselektrizitaetenhauptbetriebswerkbauunterbeamtengesellschaft" * 2
 
 pytestmark = [
     pytest.mark.slow,
@@ -65,6 +77,7 @@ def url(
     copy_prepared_home(folder / ".ragline")
     home = make_home(folder)
     home.run("sync")
+    plant_refused_candidate(folder)
     process = home.start("serve", "--port", "0")
     assert process.stderr is not None
     # If the log is not read, the service stops when the pipe is full.
@@ -95,6 +108,13 @@ def make_home(folder: Path) -> Home:
     }
     (folder / "facts.jsonl").write_text(json.dumps(naughty), "utf-8")
     return Home(folder, None)
+
+
+def plant_refused_candidate(folder: Path) -> None:
+    """Plant a candidate, and a report that refuses it, with a long word in all of its texts."""
+    with open_database(load_configuration(folder / "ragline.yaml")) as database:
+        candidate = plant_candidate(database)
+        store_report(database, make_report(candidate, "notes", LONG_WORD), LONG_WORD)
 
 
 def wait_until_ready(url: str) -> None:
@@ -150,8 +170,11 @@ def test_tab_is_drawn(page: Page, tmp_path: Path, tab: str, scheme: str, width: 
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(TABS[tab])
+    page.evaluate("document.querySelectorAll('main details').forEach(one => one.open = true)")
     page.screenshot(path=tmp_path / f"{tab}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(FIND_BEYOND) == []
+    assert page.evaluate(FIND_FAINT) == []
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     lightness = sum(int(value) for value in re.findall(r"\d+", background)[:3])
     assert lightness < 200 if scheme == "dark" else lightness > 600
@@ -347,3 +370,26 @@ def test_proposal_is_judged_by_touch_on_a_phone(page: Page, url: str) -> None:
     first.get_by_text("answers it fully").click()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Added to the golden set")
+
+
+def test_candidate_is_promoted_and_rolled_back_with_a_reason(page: Page) -> None:
+    page.goto(TABS["generations"])
+    candidate = page.locator(".build").filter(has_text="candidate").first
+    name = candidate.get_by_role("heading").inner_text()
+    candidate.get_by_text("Decide about generation").click()
+    form = candidate.locator("form").filter(has=page.get_by_role("button", name="Promote"))
+    form.get_by_role("button", name="Promote").click()
+    # The browser does not send a form without a reason.
+    expect(form.get_by_label("Reason, for the trail")).to_be_focused()
+    form.get_by_label("Reason, for the trail").fill("a trial")
+    form.get_by_label("Promote it although").check()
+    form.get_by_role("button", name="Promote").click()
+    expect(page.get_by_role("status")).to_have_text("The generation is live now.")
+    live = page.locator(".build").filter(has=page.locator(".badge.good", has_text="live"))
+    expect(live.get_by_role("heading")).to_have_text(name)
+    expect(live).to_contain_text("by local caller: a trial")
+    live.get_by_text("Decide about generation").click()
+    live.get_by_label("Reason, for the trail").fill("worse")
+    live.get_by_role("button", name="Roll back").click()
+    expect(page.get_by_role("status")).to_have_text("The previous generation is live again.")
+    expect(live.get_by_role("heading")).to_have_text("Generation 1")
