@@ -82,8 +82,7 @@ def draw_lines(
     scale = top or find_axis_end(max(values, default=0.0))
     inner = _draw_axes(scale, x_label, y_label) + _label_positions(positions)
     inner += _draw_marks(marks or {}, len(positions), y_label)
-    for number, line in enumerate(lines, start=1):
-        inner += _draw_line(number, line.values, scale)
+    inner += "".join(_draw_line(n, line.values, scale) for n, line in enumerate(lines, start=1))
     return Chart(
         title=title,
         svg=_frame(name, title, _describe_all(lines, positions, marks or {}), inner),

@@ -99,8 +99,7 @@ def propose_queries(
         GoldenSetError: the golden set is malformed.
     """
     read = read_rows or partial(read_proposal_rows, database, records)
-    content = read_content(folder)
-    known = {make_query_id(query.text) for query in content.queries.values()}
+    known = {make_query_id(query.text) for query in read_content(folder).queries.values()}
     excluded = known | read_rejections(folder)
     proposals: dict[str, Proposal] = {}
     for kind in KINDS:
@@ -108,12 +107,10 @@ def propose_queries(
             key = make_query_id(query)
             if key in excluded or not 0 < len(query.strip()) <= MAX_QUERY_CHARS:
                 continue
-            first = proposals.setdefault(key, Proposal(key, query, ()))
-            proposals[key] = replace(
-                first,
-                reasons=(*first.reasons, reason),
-                suggested=first.suggested or documents,
-            )
+            first = proposals.get(key, Proposal(key, query, ()))
+            reasons = (*first.reasons, reason)
+            suggested = first.suggested or documents
+            proposals[key] = Proposal(key, first.query, reasons, suggested)
     return _leave_out_gone(database, records.collection, list(proposals.values()))
 
 
