@@ -365,6 +365,11 @@ def test_person_makes_a_forced_promotion_good_without_a_golden_set(notes: Notes)
     assert f"run `ragline gate notes --candidate {candidate}`" in str(early.exception)
     damage(notes.database, "update {entries} as e set content_hash = l.content_hash from "
            "ragline.entries_1 as l where l.id = e.id", candidate)  # fmt: skip
+    # With a golden set, only the gate ends the alarm.
+    notes.use(("golden: ./golden\n", "golden: ./golden\n    gate: {min_queries: 1000}\n"))
+    notes.judge(candidate)
+    assert isinstance(notes.command(*by).exception, GenerationStateError)
+    notes.use(("    golden: ./golden\n", ""))
     report = notes.judge(candidate)
     assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
     approved = notes.command(*by, "--report", str(report))
