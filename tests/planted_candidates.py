@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from ragline.configuration import load_configuration
 from ragline.embedder.embedder import Embedder
+from ragline.gate.report import GateReport
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import Database, connect_database
 
@@ -159,3 +160,13 @@ def plant_shuffled_space(database: Database, model: str) -> int:
             "from ragline.embeddings) as b using (n)"
         )
     return int(space)
+
+
+def outcomes(report: GateReport) -> dict[str, str]:
+    """The outcome of each check of a report, by name."""
+    return {check.name: check.outcome for check in report.checks}
+
+
+def reason(report: GateReport, name: str) -> str:
+    """The reason of one check of a report."""
+    return next(check.reason for check in report.checks if check.name == name)

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from database_copies import copy_database, use_index_of_small_table
 from handbook_candidates import HANDBOOK, Handbook, copy_model
-from planted_candidates import SOURCES, sync_collection
+from planted_candidates import SOURCES, outcomes, reason, sync_collection
 from sqlalchemy import make_url, text
 
 from ragline.chunking import Chunk, chunk_document
@@ -100,14 +100,6 @@ def edit_source(handbook: Handbook, source: str, old: str, new: str) -> None:
     content = path.read_text("utf-8")
     assert old in content
     path.write_text(content.replace(old, new), encoding="utf-8")
-
-
-def outcomes(report: GateReport) -> dict[str, str]:
-    return {check.name: check.outcome for check in report.checks}
-
-
-def reason(report: GateReport, name: str) -> str:
-    return next(check.reason for check in report.checks if check.name == name)
 
 
 def refused(report: GateReport) -> set[str]:

@@ -31,11 +31,6 @@ from ragline.generations as g
 join ragline.collections as c on c.id = g.collection_id
 join ragline.embedding_spaces as e on e.id = g.embedding_space_id
 left join lateral (
-  select
-    coalesce(i.reloptions, '{}') as parameters,
-    pg_relation_size(i.oid) as size_bytes
-  from pg_class as i
-  join pg_index as x on x.indexrelid = i.oid
-  where i.oid = to_regclass('ragline.entries_' || g.id || '_embedding_idx') and x.indisvalid
+{columns/valid_vector_index}
 ) as hnsw on true
 where g.id = cast(:generation_id as bigint) and c.name = cast(:collection as text)

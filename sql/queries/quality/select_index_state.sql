@@ -20,11 +20,7 @@ select
         ':',
         string_agg(m.document_key || '=' || m.chunking_id, ',' order by m.document_key),
         g.weighted_length,
-        exists (
-          select from pg_index as i
-          where i.indexrelid = to_regclass('ragline.entries_' || g.id || '_embedding_idx')
-            and i.indisvalid
-        )
+        hnsw.parameters is not null
       )
     )
     from ragline.placements as m
@@ -33,6 +29,9 @@ select
 from ragline.collections as c
 join ragline.generations as g on g.collection_id = c.id
 join ragline.embedding_spaces as e on e.id = g.embedding_space_id
+left join lateral (
+{columns/valid_vector_index}
+) as hnsw on true
 where
   c.name = cast(:collection as text)
   and g.id = coalesce(cast(:generation_id as bigint), c.live_generation_id)
