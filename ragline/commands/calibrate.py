@@ -67,17 +67,13 @@ def _calibrate(
     configuration: Configuration, collection: str, folder: Path, generation_id: int | None
 ) -> tuple[int, list[FittedCalibration]]:
     from ragline.evaluation.calibration_run import refresh_calibrations
-    from ragline.lifecycle.releases import use_release
+    from ragline.evaluation.measured_generation import choose_generation
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        live = Searcher(database, configuration).live_generation(collection).id
-        chosen = live if generation_id is None else generation_id
-        used = configuration
-        if chosen == live:
-            used = use_release(database, configuration, collection)
+        chosen, used = choose_generation(database, configuration, collection, generation_id)
         fitted = refresh_calibrations(
             database, Searcher(database, used), used.collection(collection), folder, chosen,
             progress=TerminalProgress(), is_forced=True,

@@ -12,6 +12,7 @@ import click
 from ragline.command_line.golden_options import split_option
 from ragline.command_line.search_options import mode_option, rerank_option
 from ragline.commands import configured, json_option, print_json
+from ragline.commands.generation import GENERATION_ID
 from ragline.counts import count
 from ragline.errors import ConfigurationError
 from ragline.search.messages import Mode
@@ -36,6 +37,13 @@ SHOWN_HASH_DIGITS = 12
     help="Folder of the golden set in the BEIR layout, with queries.jsonl and qrels/SPLIT.tsv. "
     "Default: the golden set in the configuration.",
 )
+@click.option(
+    "--generation",
+    "generation_id",
+    type=GENERATION_ID,
+    help="Id of the generation to measure: the live one, a candidate or a retired one. Default: "
+    "the live generation.",
+)
 @split_option
 @mode_option
 @rerank_option
@@ -45,6 +53,7 @@ def evaluate_command(
     configuration: Configuration,
     collection: str,
     golden: Path | None,
+    generation_id: int | None,
     split: str,
     mode: Mode,
     *,
@@ -53,7 +62,8 @@ def evaluate_command(
 ) -> None:
     """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR.
 
-    The evaluation is stored. `ragline reproduce` runs it again.
+    The live generation is searched with the settings of its release, and another generation with
+    those of the file. The evaluation is stored. `ragline reproduce` runs it again.
     """
     from ragline.golden_set import read_golden_set
 
@@ -62,8 +72,9 @@ def evaluate_command(
     from ragline.evaluation.evidence import GoldenOrigin
 
     measured = _measure(
-        configuration, collection, queries, GoldenOrigin(folder, split), mode=mode, rerank=rerank
-    )
+        configuration, collection, queries, GoldenOrigin(folder, split), generation_id,
+        mode=mode, rerank=rerank,
+    )  # fmt: skip
     if measured.unknown.document_ids:
         warning = measured.unknown.describe(collection)
         click.echo(f"warning: {warning}; --json lists the judgements", err=True)
@@ -88,6 +99,7 @@ def _measure(
     collection: str,
     golden: GoldenSet,
     origin: GoldenOrigin,
+    generation_id: int | None,
     *,
     mode: Mode,
     rerank: bool,
@@ -95,21 +107,21 @@ def _measure(
     from ragline.evaluation.evaluation import evaluate
     from ragline.evaluation.evidence import gather_evidence
     from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
+    from ragline.evaluation.measured_generation import choose_generation
     from ragline.evaluation.stored_evaluations import record_evaluation
-    from ragline.lifecycle.releases import use_release
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:
-        searcher = Searcher(database, use_release(database, configuration, collection))
         # The index is checked first: without an index, the later checks report a less clear error.
-        live = searcher.live_generation(collection).id
+        chosen, used = choose_generation(database, configuration, collection, generation_id)
+        searcher = Searcher(database, used)
         unknown = find_unknown_documents(database, collection, golden)
         check_golden_set(unknown, collection)
-        evidence = gather_evidence(database, searcher.settings(collection), golden, origin, live)
+        evidence = gather_evidence(database, searcher.settings(collection), golden, origin, chosen)
         measure = partial(evaluate, searcher, collection, golden, progress=TerminalProgress())
-        evaluation = measure(mode=mode, rerank=rerank, generation_id=live)
+        evaluation = measure(mode=mode, rerank=rerank, generation_id=chosen)
         with database.begin() as connection:
             stored = record_evaluation(connection, evaluation, evidence, run_id=None)
         return _Measured(stored, evaluation, evidence, unknown)

@@ -142,8 +142,8 @@ def _flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 def _write_evaluations(card: IndexCard) -> str:
     if not card.evaluations:
         return (
-            "No evaluation of this generation is stored. "
-            f"`ragline eval {card.collection}` measures the live one."
+            "No evaluation of this generation is stored. While it has a table, "
+            f"`ragline eval {card.collection} --generation {card.generation}` measures it."
         )
     measures = list(card.evaluations[0].measures)
     header = ("evaluation", "search", "split", *measures, "queries", "golden set", "code", "made")

@@ -92,7 +92,8 @@ def read_generation(
     row = connection.execute(statement, parameters).mappings().first()
     if row is None:
         raise UnknownGenerationError(
-            f"collection {collection} has no generation {generation_id} that can be searched"
+            f"collection {collection} has no generation {generation_id} that can be searched; "
+            f"`ragline generation list {collection}` shows all"
         )
     return LiveGeneration(**row)
 

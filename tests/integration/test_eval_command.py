@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from planted_candidates import damage, plant_candidate
 
 from ragline.commands.check import check
 from ragline.commands.evaluate import evaluate_command
-from ragline.errors import ConfigurationError, GoldenSetError
+from ragline.errors import ConfigurationError, GoldenSetError, UnknownGenerationError
 
 CONFIGURATION = """
 collections:
@@ -93,6 +94,31 @@ def test_some_unknown_documents_are_a_warning_that_names_them(folder):
     assert json.loads(answer.stdout)["unknown_documents"] == ["gardn.md"]
     exit_code, (fault,) = run_check(folder)
     assert (exit_code, fault["severity"]) == (0, "warning")
+
+
+def test_generation_is_measured_by_its_id(
+    folder, configure, database, make_run_context, run_stages
+):
+    # Without a golden set, the sync promotes the generation without the gate.
+    changed = CONFIGURATION.replace("golden: ./golden", "build: automatic\n    language: german")
+    run_stages(make_run_context(configure(changed)))
+    candidate = plant_candidate(database)
+    damage(database, "delete from {entries} where document_id = 'garden.md'", candidate)
+    configure(CONFIGURATION.replace("golden: ./golden", "golden: ./golden\n    language: german"))
+    found = {}
+    for asked in ([], ["--generation", "1"], ["--generation", "2"], ["--generation", "3"]):
+        answer = run_eval(folder, "--json", *asked)
+        assert answer.exit_code == 0, answer.output
+        scores = json.loads(answer.stdout)
+        assert scores["evidence"]["generation"] == scores["generation"]
+        found[tuple(asked)] = (scores["generation"], scores["recall@10"])
+    assert list(found.values()) == [(2, 1.0), (1, 1.0), (2, 1.0), (candidate, 0.5)]
+    building = plant_candidate(database, state="building")
+    for unknown in (str(building), "99"):
+        error = run_eval(folder, "--generation", unknown).exception
+        assert isinstance(error, UnknownGenerationError)
+        assert f"no generation {unknown} that can be searched" in str(error)
+        assert "`ragline generation list notes` shows all" in str(error)
 
 
 def test_collection_without_a_golden_set_says_how_to_name_one(folder, configure):
