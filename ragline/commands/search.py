@@ -77,7 +77,7 @@ def search(
     if as_json:
         print_json(answer)
     else:
-        print_answer(answer, open_console())
+        print_answer(answer, open_console(), is_rated=min_confidence is not None)
 
 
 def _search(configuration: Configuration, request: SearchRequest) -> SearchAnswer:
@@ -108,8 +108,11 @@ def _load_ahead(models: ModelCache, configuration: Configuration, collection: st
     Thread(target=load, name="load-model").start()
 
 
-def print_answer(answer: SearchAnswer, console: Console) -> None:
-    """Print an answer as text: a few lines for each hit, with its receipt."""
+def print_answer(answer: SearchAnswer, console: Console, *, is_rated: bool = False) -> None:
+    """Print an answer as text: a few lines for each hit, with its receipt.
+
+    `is_rated` says that the caller stated a `min_confidence`.
+    """
     for hit in answer.hits:
         print_headline(console, _headline(hit), 3)
         print_indented(console, escape(_shorten(hit.text or "")), 3)
@@ -127,7 +130,7 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
         console.print("nothing found")
     if answer.is_abstained:
         console.print("nothing good found")
-    if answer.confidence_note is not None:
+    if answer.confidence_note is not None and (is_rated or _should_print_note(answer)):
         console.print(f"[dim]{escape(answer.confidence_note)}[/dim]")
     took = answer.took_ms
     console.print(
@@ -135,6 +138,18 @@ def print_answer(answer: SearchAnswer, console: Console) -> None:
         f"retrieve {took.retrieve:.0f}, rerank {took.rerank:.0f}); "
         f"generation {answer.generation}[/dim]"
     )
+
+
+def _should_print_note(answer: SearchAnswer) -> bool:
+    """Whether to print the note although the caller stated no `min_confidence`.
+
+    In a collection without a calibration, the note would be part of each answer. So it is printed
+    only with `--explain`, or if a setting has no effect. A note about removed hits is always
+    printed.
+    """
+    has_confidence = answer.best_confidence is not None
+    is_explained = answer.plan is not None
+    return has_confidence or is_explained or answer.is_minimum_ignored
 
 
 def describe_receipt(hit: Hit) -> str:

@@ -59,12 +59,15 @@ class RatedHits:
 
     `is_abstained` says that all hits were removed. `best_confidence` is the highest confidence of
     all hits, also of those that were removed. It is None without hits or without a calibration.
+    `is_minimum_ignored` says that there is no calibration, so `min_confidence` of the settings
+    removed nothing.
     """
 
     entries: list[Entry]
     note: str | None = None
     is_abstained: bool = False
     best_confidence: float | None = None
+    is_minimum_ignored: bool = False
 
 
 def make_rule(
@@ -106,12 +109,10 @@ def keep_confident(rule: ConfidenceRule, entries: Sequence[Entry]) -> RatedHits:
     """
     rated = rate_entries(rule, entries)
     if rule.reason is not None:
-        removes = (
-            f" The setting search.min_confidence {rule.min_confidence:g} has no effect."
-            if rule.min_confidence
-            else ""
-        )
-        return RatedHits(rated, f"The hits have no confidence, because {rule.reason}.{removes}")
+        note = f"The hits have no confidence, because {rule.reason}."
+        if rule.min_confidence:
+            note += f" The setting search.min_confidence {rule.min_confidence:g} has no effect."
+        return RatedHits(rated, note, is_minimum_ignored=rule.min_confidence > 0)
     kept = [entry for entry in rated if rule.keeps(entry)]
     highest = max((entry.confidence or 0.0 for entry in rated), default=None)
     if len(kept) == len(rated):

@@ -185,7 +185,8 @@ class SearchAnswer:
     `ragline.code_version`. The receipt of each hit has the other fingerprints. `is_abstained` says
     that hits were found, and that `min_confidence` removed all of them. `confidence_note` says why
     hits were removed, or why they have no confidence. `best_confidence` is the highest confidence
-    of the hits before their removal, or None without one.
+    of the hits before their removal, or None without one. `is_minimum_ignored` says that the
+    setting `search.min_confidence` has no effect, because there is no calibration.
     """
 
     request_id: UUID
@@ -204,3 +205,4 @@ class SearchAnswer:
     def has_found_nothing(self) -> bool:
         """Whether the search has no hit, and `min_confidence` is not the reason."""
         return not self.hits and not self.is_abstained
+    is_minimum_ignored: bool = False

@@ -154,6 +154,7 @@ class Searcher:
             rated.is_abstained,
             rated.note,
             rated.best_confidence,
+            rated.is_minimum_ignored,
         )
 
     def prepare(self, request: SearchRequest, *, generation_id: int | None = None) -> Retrieval:

@@ -218,6 +218,23 @@ def test_without_a_calibration_the_minimum_is_never_ignored_in_silence(notes: No
     assert "search.min_confidence 0.5 has no effect" in (kept.confidence_note or "")
 
 
+def test_command_prints_why_there_is_no_confidence_only_to_who_asks_for_it(notes: Notes) -> None:
+    def run(*arguments: str) -> str:
+        config = ["--config", str(notes.folder / "ragline.yaml")]
+        done = CliRunner().invoke(search, ["notes", "knitting a scarf", *arguments, *config])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    said = "The hits have no confidence, because"
+    notes.forget()
+    assert said not in run()
+    for asked in (["--explain"], ["--min-confidence", "0"]):
+        assert run(*asked).count(said) == 1, asked
+    assert json.loads(run("--json"))["confidence_note"].startswith(said)
+    notes.use("search: {min_confidence: 0.5}")
+    assert "search.min_confidence 0.5 has no effect" in run()
+
+
 def test_explanation_names_the_minimum_that_removes_a_hit(notes: Notes) -> None:
     document = notes.search("knitting a scarf").hits[0].document_id
     request = SearchRequest("notes", "knitting a scarf", min_confidence=0.5)
