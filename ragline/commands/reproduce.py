@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ConfigurationError
 from ragline.storage import MAX_ROW_ID
 
 if TYPE_CHECKING:
     from ragline.configuration import Configuration
-    from ragline.evaluation.reproduction import ComparedFigure, Reproduction
+    from ragline.evaluation.reproduction import ComparedFigure, ComparedQuery, Reproduction
     from ragline.gate.reproduction import GateReproduction
 
 GATE = "gate:"
 STATUSES = {"agrees": 0, "differs": 1, "impossible": 2}
+SHOWN_QUERIES = 10
 EVALUATION_ID = click.IntRange(1, MAX_ROW_ID)
 
 
@@ -51,8 +54,8 @@ def reproduce(
 
     EVALUATION is an id that `ragline evaluations` shows. `gate:ID` is a report that `ragline
     generation show` lists. The generation, the golden set version, the settings and the seed must
-    be the same. The exit status is 0 if the figures agree, 1 if a figure differs, and 2 if the run
-    is not possible.
+    be the same. For an evaluation, the output also names the queries whose figures differ. The exit
+    status is 0 if the figures agree, 1 if a figure differs, and 2 if the run is not possible.
     """
     number = EVALUATION_ID(target.removeprefix(GATE))
     try:
@@ -103,6 +106,7 @@ def _reproduce(
 def _print(result: Reproduction | GateReproduction) -> None:
     for figure in result.figures:
         click.echo(_describe_figure(figure, result.tolerance))
+    _print_queries(result.queries or ())
     for change in result.changes:
         click.echo(f"changed: {change.name}: {change.then} then, {change.now} now")
     head = result.title
@@ -120,10 +124,24 @@ def _print(result: Reproduction | GateReproduction) -> None:
         click.echo(f"{head}: a figure differs by more than {result.tolerance:g}; {why}")
 
 
+def _print_queries(queries: Sequence[ComparedQuery]) -> None:
+    for one in queries[:SHOWN_QUERIES]:
+        figures = (
+            f"{figure.name} {_write(figure.then)} then, {_write(figure.now)} now"
+            for figure in one.figures
+        )
+        click.echo(f"query {one.id} {one.query!r}: {'; '.join(figures)}")
+    if len(queries) > SHOWN_QUERIES:
+        more = count(len(queries) - SHOWN_QUERIES, "more query", "more queries")
+        click.echo(f"{more} with different figures; --json lists all")
+
+
 def _describe_figure(figure: ComparedFigure, tolerance: float) -> str:
-    then, now = (
-        "none" if value is None else f"{value:g}" if isinstance(value, int) else f"{value:.4f}"
-        for value in (figure.then, figure.now)
-    )
     mark = "" if figure.agrees(tolerance) else ", differs"
-    return f"{figure.name:<23}{then} then, {now} now{mark}"
+    return f"{figure.name:<23}{_write(figure.then)} then, {_write(figure.now)} now{mark}"
+
+
+def _write(value: float | None) -> str:
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, int) else f"{value:.4f}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from statistics import fmean
 from time import perf_counter
 
 import ir_measures
@@ -38,6 +39,9 @@ Run = dict[str, dict[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class MissedQuery:
+# Values of measures by measure and then by query id.
+QueryValues = dict[str, dict[str, float]]
+
     """A query without a relevant document among its first ten documents.
 
     `relevant` has the ids of the relevant documents. `first_found` is the id of the first document
@@ -77,8 +81,9 @@ class UnanswerableQueries:
 class Evaluation:
     """The result of an evaluation, with the settings of its searches.
 
-    `measures` contains the mean of each measure over all judged queries. `queries` counts these
-    queries. `failed` counts the judged queries that timed out; they count as zero in each mean.
+    `measures` contains the mean of each measure over all judged queries, and `query_values` its
+    value for each of them, by measure and query id. `queries` counts these queries. `failed` counts
+    the judged queries that timed out; they count as zero in each mean.
     `missed` contains the judged queries without a relevant document among the first ten.
     `golden_hash` identifies the golden set. `unanswerable` describes the queries without an answer,
     which no other field counts.
@@ -98,6 +103,7 @@ class Evaluation:
 
 
 def evaluate(
+    query_values: QueryValues = field(default_factory=dict)
     searcher: Searcher,
     collection: str,
     golden: GoldenSet,
@@ -137,11 +143,11 @@ def evaluate(
             )
             found.add(golden, key, request, searcher)
             advance(1)
-    measures = measure_run(golden.judgements, found.run)
+    values = measure_queries(golden.judgements, found.run)
     return Evaluation(
-        collection, measured, mode, rerank, measures, len(golden.queries),
+        collection, measured, mode, rerank, find_means(values), len(golden.queries),
         len(found.failed & golden.queries.keys()), perf_counter() - started, golden.content_hash,
-        find_missed(golden, found.run), found.describe_unanswerable(golden),
+        find_missed(golden, found.run), found.describe_unanswerable(golden), values,
     )  # fmt: skip
 
 
@@ -219,6 +225,21 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
     A judged query that is missing from `run` counts as zero.
     """
     counted: Run = {key: run.get(key, {}) for key in judgements}
-    measures = {name: ir_measures.parse_measure(known) for name, known in MEASURES.items()}
-    values = ir_measures.calc_aggregate(measures.values(), judgements, counted)
-    return {name: float(values[measure]) for name, measure in measures.items()}
+    values = {name: dict.fromkeys(counted, 0.0) for name in MEASURES}
+    for row in ir_measures.iter_calc(measures.keys(), judgements, counted):
+        values[measures[row.measure]][row.query_id] = float(row.value)
+    return values
+
+
+def find_means(values: QueryValues) -> dict[str, float]:
+    """Return the mean of each measure over its queries."""
+    return {name: fmean(by_query.values()) for name, by_query in values.items()}
+    return find_means(measure_queries(judgements, run))
+
+
+def measure_queries(judgements: Judgements, run: Run) -> QueryValues:
+    """Return the value of each measure in MEASURES for each judged query.
+
+    A judged query that is missing from `run` has the value 0.
+    """
+    measures = {ir_measures.parse_measure(known): name for name, known in MEASURES.items()}

@@ -17,9 +17,15 @@ from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.collection_settings import SearchSettings
 from ragline.errors import GoldenSetError, ModelUnavailableError
-from ragline.evaluation.evaluation import EVALUATED_HITS, Evaluation, evaluate
+from ragline.evaluation.evaluation import (
+    EVALUATED_HITS,
+    SERVED_TOP_K,
+    Evaluation,
+    QueryValues,
+    evaluate,
+)
 from ragline.evaluation.index_state import IndexState, read_index_state
-from ragline.evaluation.stored_evaluations import EvaluationRecord
+from ragline.evaluation.stored_evaluations import EvaluationRecord, read_query_values
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.generation_records import find_record
 from ragline.model_cache import ModelCache
@@ -53,6 +59,19 @@ class ComparedFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class ComparedQuery:
+    """A query of the golden set with those of its figures that differ."""
+
+    id: str
+    query: str
+    figures: tuple[ComparedFigure, ...]
+
+    @property
+    def largest_difference(self) -> float:
+        return max(abs((one.then or 0.0) - (one.now or 0.0)) for one in self.figures)
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Something that the figures depend on and that has changed. Both values are texts."""
 
@@ -68,7 +87,10 @@ class Reproduction:
     `outcome` is `agrees` if every figure agrees within `tolerance`. It is `impossible` if the
     evaluation cannot be run again; `obstacles` then says why, and `figures` is empty. `changes`
     lists what has changed since the evaluation. A change can explain a difference, and figures can
-    agree in spite of it.
+    agree in spite of it. `queries` has the queries whose figures differ, the largest difference
+    first. It is None if the values of queries were not stored, or if nothing was run again. The
+    figures of queries do not decide the outcome, because two queries can change and their mean can
+    stay equal.
     """
 
     evaluation: EvaluationRecord
@@ -77,6 +99,7 @@ class Reproduction:
     figures: tuple[ComparedFigure, ...]
     changes: tuple[Change, ...]
     obstacles: tuple[str, ...]
+    queries: tuple[ComparedQuery, ...] | None = None
 
     @property
     def title(self) -> str:
@@ -121,12 +144,15 @@ def reproduce_evaluation(
         used = _replace_settings(configuration, attempt.settings)
         searcher = Searcher(database, used, models=models)
         evaluation = _evaluate(searcher, record, attempt, attempt.golden, progress)
-    if evaluation is None:
+    if evaluation is None or attempt.golden is None:
         return Reproduction(record, "impossible", tolerance, (), changes, tuple(attempt.obstacles))
     figures = tuple(_compare(record, evaluation))
     agree = all(figure.agrees(tolerance) for figure in figures)
     outcome: Outcome = "agrees" if agree else "differs"
-    return Reproduction(record, outcome, tolerance, figures, changes, ())
+    queries = _compare_queries(
+        read_query_values(database, record.id), evaluation, attempt.golden, tolerance
+    )
+    return Reproduction(record, outcome, tolerance, figures, changes, (), queries)
 
 
 def _evaluate(
@@ -278,3 +304,21 @@ def _compare(record: EvaluationRecord, again: Evaluation) -> Iterable[ComparedFi
     yield ComparedFigure("unanswerable", record.unanswerable, unanswerable.queries)
     with_hits = len(unanswerable.with_hits)
     yield ComparedFigure("unanswerable_with_hits", record.unanswerable_with_hits, with_hits)
+
+
+def _compare_queries(
+    then: QueryValues | None, again: Evaluation, golden: GoldenSet, tolerance: float
+) -> tuple[ComparedQuery, ...] | None:
+    """Return the queries whose figures differ, or None if their values were not stored."""
+    if then is None:
+        return None
+    now, compared = again.query_values, []
+    for key, query in golden.queries.items():
+        figures = (
+            ComparedFigure(name, then.get(name, {}).get(key), now.get(name, {}).get(key))
+            for name in dict.fromkeys([*then, *now])
+        )
+        different = tuple(one for one in figures if not one.agrees(tolerance))
+        if different:
+            compared.append(ComparedQuery(key, query, different))
+    return tuple(sorted(compared, key=lambda one: -one.largest_difference))

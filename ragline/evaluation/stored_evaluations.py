@@ -14,10 +14,12 @@ from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 if TYPE_CHECKING:
-    from ragline.evaluation.evaluation import Evaluation
+    from ragline.evaluation.evaluation import Evaluation, QueryValues
     from ragline.evaluation.evidence import Evidence
 
 MAX_LISTED = 100
+# More digits would claim a precision that no measure has.
+STORED_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def record_evaluation(
 ) -> int:
     """Store an evaluation with its evidence, and return its id.
 
-    `run_id` is the id of the Dagster run, or None. The missed queries are not stored.
+    `run_id` is the id of the Dagster run, or None. The values of each query are stored, and no
+    text of a query. The missed queries are not stored.
     """
     values = {
         **asdict(evidence),
@@ -74,6 +77,7 @@ def record_evaluation(
         "seconds": evaluation.seconds,
         "unanswerable": evaluation.unanswerable.queries,
         "unanswerable_with_hits": len(evaluation.unanswerable.with_hits),
+        "query_values": json.dumps(_round(evaluation.query_values)),
     }
     inserted = connection.execute(load_statement("quality/insert_evaluation"), values)
     return int(inserted.scalar_one())
@@ -93,6 +97,16 @@ def read_evaluation(database: Database, evaluation_id: int) -> EvaluationRecord:
     return found[0]
 
 
+def read_query_values(database: Database, evaluation_id: int) -> QueryValues | None:
+    """Return the values of each query of a stored evaluation, by measure and query id.
+
+    The result is None if an older release made the evaluation, or if there is no such evaluation.
+    """
+    statement = load_statement("quality/select_query_values")
+    with database.connect() as connection:
+        return connection.execute(statement, {"id": evaluation_id}).scalar()
+
+
 def list_evaluations(
     database: Database, collection: str | None = None, generation_id: int | None = None
 ) -> list[EvaluationRecord]:
@@ -101,6 +115,13 @@ def list_evaluations(
     At most MAX_LISTED are returned.
     """
     return _select(database, collection=collection, generation_id=generation_id)
+
+
+def _round(values: QueryValues) -> QueryValues:
+    return {
+        name: {key: round(value, STORED_DIGITS) for key, value in by_query.items()}
+        for name, by_query in values.items()
+    }
 
 
 def _select(

@@ -10,12 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-import ir_measures
 import numpy as np
 
-from ragline.configuration.collection_settings import MEASURES
 from ragline.errors import SearchTimeoutError
-from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
+from ragline.evaluation.evaluation import (
+    ALL_PRINCIPALS,
+    EVALUATED_HITS,
+    SERVED_TOP_K,
+    Run,
+    measure_queries,
+    score_documents,
+)
 from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values
 from ragline.gate.report import FallenQuery, RankedDocument
@@ -106,7 +111,7 @@ def evaluate_pair(
                 one.add(golden, key, try_search(one.side, replace(request, query=query)))
             advance(1)
     keys = tuple(golden.queries)
-    values = [measure_queries(golden.judgements, one.run, keys) for one in (live, candidate)]
+    values = [list_values(golden.judgements, one.run, keys) for one in (live, candidate)]
     return PairedEvaluation(
         keys, values[0], values[1], live.failed, candidate.failed,
         _find_fallen(golden, keys, (live, candidate), values),
@@ -132,18 +137,16 @@ def try_search(side: Side, request: SearchRequest) -> SearchAnswer | None:
         return None
 
 
-def measure_queries(judgements: Judgements, run: Run, keys: Sequence[str]) -> dict[str, Values]:
+def list_values(judgements: Judgements, run: Run, keys: Sequence[str]) -> dict[str, Values]:
     """Return the values of each measure in MEASURES, in the order of `keys`.
 
     A query that is missing from `run` has the value 0.
     """
-    measures = {ir_measures.parse_measure(known): name for name, known in MEASURES.items()}
-    counted: Run = {key: run.get(key, {}) for key in keys}
-    rows = {name: dict.fromkeys(keys, 0.0) for name in MEASURES}
-    for row in ir_measures.iter_calc(measures.keys(), judgements, counted):
-        if row.query_id in counted:
-            rows[measures[row.measure]][row.query_id] = float(row.value)
-    return {name: np.array([row[key] for key in keys]) for name, row in rows.items()}
+    values = measure_queries(judgements, run)
+    return {
+        name: np.array([by_query.get(key, 0.0) for key in keys])
+        for name, by_query in values.items()
+    }
 
 
 def rank_documents(golden: GoldenSet, key: str, answer: SearchAnswer) -> tuple[RankedDocument, ...]:

@@ -17,7 +17,13 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownGenerationError,
 )
-from ragline.evaluation.reproduction import TOLERANCE, Change, ComparedFigure, Outcome
+from ragline.evaluation.reproduction import (
+    TOLERANCE,
+    Change,
+    ComparedFigure,
+    ComparedQuery,
+    Outcome,
+)
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import GateReport
 from ragline.gate.stored_reports import StoredReport
@@ -33,6 +39,7 @@ class GateReproduction:
 
     The figures are the means and the p-values of all measures. If the verdict differs, it is a
     change and not a figure, because another latency can change the verdict while all figures agree.
+    `queries` is None, because a report stores no values of each query.
     """
 
     report_id: int
@@ -42,6 +49,7 @@ class GateReproduction:
     figures: tuple[ComparedFigure, ...]
     changes: tuple[Change, ...]
     obstacles: tuple[str, ...]
+    queries: tuple[ComparedQuery, ...] | None = None
 
     @property
     def title(self) -> str:

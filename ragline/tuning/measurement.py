@@ -9,7 +9,7 @@ from ragline.configuration import CollectionSettings, Configuration
 from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
 from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values, compare_values
-from ragline.gate.paired_evaluation import measure_queries
+from ragline.gate.paired_evaluation import list_values
 from ragline.golden_set import GoldenSet
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress
@@ -62,7 +62,7 @@ class MeasuredIndex:
                 answer = searcher.search(request, generation_id=generation_id)
                 run[key] = score_documents(answer, partial(golden.name_document, key))
                 advance(1)
-        return measure_queries(golden.judgements, run, list(golden.queries))[DECIDING_MEASURE]
+        return list_values(golden.judgements, run, list(golden.queries))[DECIDING_MEASURE]
 
 
 def find_gain(present: Values, chosen: Values, seed: int) -> Gain:

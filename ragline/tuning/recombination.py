@@ -17,7 +17,7 @@ from ragline.configuration import SearchSettings
 from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, keep_best_scores
 from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values
-from ragline.gate.paired_evaluation import measure_queries
+from ragline.gate.paired_evaluation import list_values
 from ragline.golden_set import GoldenSet
 from ragline.progress import Progress
 from ragline.rerankers.reranker import Reranker
@@ -95,7 +95,7 @@ class SearchedQueries:
         tried = (settings.vector_weight, settings.feedback_weight, settings.candidates)
         if tried not in self._scores:
             run = {key: self._score_documents(key, self.fuse(key, settings)) for key in self.keys}
-            values = measure_queries(self.golden.judgements, run, self.keys)
+            values = list_values(self.golden.judgements, run, self.keys)
             self._scores[tried] = values[DECIDING_MEASURE]
         return self._scores[tried]
 
@@ -211,7 +211,7 @@ class RerankedQueries:
         tried = (settings.rerank_weight, settings.rerank_candidates)
         if tried not in self._scores:
             run = {key: self._score_documents(key, settings) for key in self._keys}
-            values = measure_queries(self._golden.judgements, run, self._keys)
+            values = list_values(self._golden.judgements, run, self._keys)
             self._scores[tried] = values[DECIDING_MEASURE]
         return self._scores[tried]
 

@@ -119,6 +119,7 @@ def test_equal_evaluation_agrees(world: Path):
     assert result.exit_code == 0, result.output
     found = read_json(result)
     assert (found["outcome"], found["changes"], found["obstacles"]) == ("agrees", [], [])
+    assert found["queries"] == []
     figures = {one["name"]: (one["then"], one["now"]) for one in found["figures"]}
     assert figures["recall@10"] == (0.5, 0.5)
     assert figures["unanswerable_with_hits"] == (1, 1)
@@ -155,11 +156,35 @@ def test_changed_documents_are_named_as_the_cause_of_a_difference(
     assert result.exit_code == 1, result.output
     found = read_json(result)
     assert [change["name"] for change in found["changes"]] == ["content_fingerprint"]
+    (query,) = found["queries"]
+    assert (query["id"], query["query"]) == ("q1", "ferry pier")
+    assert {one["name"]: (one["then"], one["now"]) for one in query["figures"]}["recall@10"] == (
+        0.5, 0.0
+    )  # fmt: skip
+    assert "query q1 'ferry pier': mrr@10 1.0000 then, 0.0000 now; ndcg@10 0.6131 then" in (
+        run_reproduce(world, scores["id"]).stdout
+    )
     assert "recall@10              0.5000 then, 0.0000 now, differs" in (
         run_reproduce(world, scores["id"]).stdout
     )
     tolerant = run_reproduce(world, scores["id"], "--tolerance", "1")
     assert (tolerant.exit_code, "agree within 1" in tolerant.stdout) == (0, True)
+
+
+def test_queries_that_change_are_named_although_the_means_agree(world: Path, database: Database):
+    scores = run_eval(world)
+    with database.begin() as connection:
+        changed = "jsonb_set(query_values, '{mrr@10,q1}', '0.25')"
+        connection.execute(text(f"update ragline.evaluations set query_values = {changed}"))
+    found = read_json(run_reproduce(world, scores["id"], "--json"))
+    assert found["outcome"] == "agrees"
+    assert [one["figures"] for one in found["queries"]] == [
+        [{"name": "mrr@10", "then": 0.25, "now": 1.0}]
+    ]
+    # Releases up to 0.5.0 stored no values of queries.
+    with database.begin() as connection:
+        connection.execute(text("update ragline.evaluations set query_values = null"))
+    assert read_json(run_reproduce(world, scores["id"], "--json"))["queries"] is None
 
 
 def test_other_golden_set_is_named_with_both_versions(world: Path, tmp_path_factory):

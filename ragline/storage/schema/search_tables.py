@@ -178,5 +178,7 @@ evaluations = Table(
     Column("seed", BigInteger, nullable=True),
     Column("unanswerable_count", Integer, nullable=True),
     Column("unanswerable_hit_count", Integer, nullable=True),
+    # The values of each measure by query id.
+    Column("query_values", JSONB, nullable=True),
     Index(None, "collection", "evaluated_at"),
 )

@@ -3,7 +3,7 @@ insert into ragline.evaluations (
   run_id, collection, generation_id, golden_hash, mode, is_reranked, measures, query_count,
   failed_count, seconds, unanswerable_count, unanswerable_hit_count, space_fingerprint,
   chunker_fingerprint, parser_fingerprints, content_fingerprint, code_version, golden_folder, split,
-  settings, seed
+  settings, seed, query_values
 )
 values (
   cast(:run_id as text),
@@ -26,6 +26,7 @@ values (
   cast(:golden_folder as text),
   cast(:split as text),
   cast(:settings as jsonb),
-  cast(:seed as bigint)
+  cast(:seed as bigint),
+  cast(:query_values as jsonb)
 )
 returning id
