@@ -20,12 +20,15 @@ from ragline.errors import SearchTimeoutError
 from ragline.golden_set import GoldenSet, Judgements
 from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.progress import Progress, SilentProgress
-from ragline.search.messages import Mode, SearchAnswer, SearchRequest
+from ragline.search.messages import DEFAULT_TOP_K, Mode, SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
 
 # The number of hits of each search. Several hits can belong to one document, and the measures need
 # a hundred documents.
 EVALUATED_HITS = 200
+
+# Each leg finds as many candidates as in a search with this `top_k`.
+SERVED_TOP_K = DEFAULT_TOP_K
 
 # The searches of an evaluation find every document, also those that only some principals may read.
 ALL_PRINCIPALS = None
@@ -36,12 +39,12 @@ MISSED_AFTER_DOCUMENTS = 10
 # Scores by query id and then by document id. `ir_measures` calls this a run.
 Run = dict[str, dict[str, float]]
 
-
-@dataclass(frozen=True, slots=True)
-class MissedQuery:
 # Values of measures by measure and then by query id.
 QueryValues = dict[str, dict[str, float]]
 
+
+@dataclass(frozen=True, slots=True)
+class MissedQuery:
     """A query without a relevant document among its first ten documents.
 
     `relevant` has the ids of the relevant documents. `first_found` is the id of the first document
@@ -100,10 +103,10 @@ class Evaluation:
     golden_hash: str
     missed: tuple[MissedQuery, ...] = ()
     unanswerable: UnanswerableQueries = UnanswerableQueries()
+    query_values: QueryValues = field(default_factory=dict)
 
 
 def evaluate(
-    query_values: QueryValues = field(default_factory=dict)
     searcher: Searcher,
     collection: str,
     golden: GoldenSet,
@@ -118,7 +121,7 @@ def evaluate(
     Without `generation_id`, the live generation is measured. A promotion during the evaluation does
     not change the measured generation.
 
-    The score of a document is the score of its best chunk. A query that times out counts as zero.
+    The rank of a document is the rank of its first hit. A query that times out counts as zero.
     Other errors, such as a missing index, are raised, because they would occur for each query.
     """
     started = perf_counter()
@@ -140,6 +143,7 @@ def evaluate(
                 rerank,
                 ALL_PRINCIPALS,
                 min_confidence=least,
+                depth_top_k=SERVED_TOP_K,
             )
             found.add(golden, key, request, searcher)
             advance(1)
@@ -199,19 +203,20 @@ def find_missed(golden: GoldenSet, run: Run) -> tuple[MissedQuery, ...]:
 def score_documents(
     answer: SearchAnswer, name_document: Callable[[str, str], str] | None = None
 ) -> dict[str, float]:
-    """Return the score of each document in an answer, by name: the score of its best chunk.
+    """Return the score of each document in an answer, by name: 1 / (rank of its first hit).
 
+    So documents have the order of their hits, also if the scores of hits are equal.
     `name_document` gives the name for a source and a document id. Without it, the id is the name.
     """
     name = name_document or (lambda _source, document_id: document_id)
-    return keep_best_scores((name(hit.source, hit.document_id), hit.score) for hit in answer.hits)
+    return score_by_rank(name(hit.source, hit.document_id) for hit in answer.hits)
 
 
-def keep_best_scores(scored: Iterable[tuple[str, float]]) -> dict[str, float]:
-    """Return the best score of each name."""
+def score_by_rank(names: Iterable[str]) -> dict[str, float]:
+    """Return a score for each name of an ordered list: 1 / (its first rank)."""
     scores: dict[str, float] = {}
-    for name, score in scored:
-        scores[name] = max(scores.get(name, score), score)
+    for rank, name in enumerate(names, start=1):
+        scores.setdefault(name, 1 / rank)
     return scores
 
 
@@ -224,6 +229,15 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
 
     A judged query that is missing from `run` counts as zero.
     """
+    return find_means(measure_queries(judgements, run))
+
+
+def measure_queries(judgements: Judgements, run: Run) -> QueryValues:
+    """Return the value of each measure in MEASURES for each judged query.
+
+    A judged query that is missing from `run` has the value 0.
+    """
+    measures = {ir_measures.parse_measure(known): name for name, known in MEASURES.items()}
     counted: Run = {key: run.get(key, {}) for key in judgements}
     values = {name: dict.fromkeys(counted, 0.0) for name in MEASURES}
     for row in ir_measures.iter_calc(measures.keys(), judgements, counted):
@@ -234,12 +248,3 @@ def measure_run(judgements: Judgements, run: Run) -> dict[str, float]:
 def find_means(values: QueryValues) -> dict[str, float]:
     """Return the mean of each measure over its queries."""
     return {name: fmean(by_query.values()) for name, by_query in values.items()}
-    return find_means(measure_queries(judgements, run))
-
-
-def measure_queries(judgements: Judgements, run: Run) -> QueryValues:
-    """Return the value of each measure in MEASURES for each judged query.
-
-    A judged query that is missing from `run` has the value 0.
-    """
-    measures = {ir_measures.parse_measure(known): name for name, known in MEASURES.items()}

@@ -13,7 +13,7 @@ from typing import Any
 from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings
 from ragline.errors import IndexNotReadyError, UnknownGenerationError
-from ragline.evaluation.evaluation import EVALUATED_HITS
+from ragline.evaluation.evaluation import EVALUATED_HITS, SERVED_TOP_K
 from ragline.evaluation.index_state import IndexState, read_index_state
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet
@@ -34,7 +34,8 @@ class Evidence:
     """Everything that the figures of an evaluation depend on.
 
     `settings` has the search settings, the reranker, the fingerprint of both, and the number of
-    hits of each search.
+    hits of each search. `depth_top_k` in it says how many candidates each leg returned
+    (`SearchRequest`).
     `code_version` is described in `ragline.code_version`. `seed` is None, because an evaluation
     uses no random numbers.
     """
@@ -118,5 +119,6 @@ def describe_settings(settings: CollectionSettings) -> dict[str, Any]:
         "reranker": settings.reranker,
         "ef_search": settings.vector_index.ef_search,
         "hits": EVALUATED_HITS,
+        "depth_top_k": SERVED_TOP_K,
         "fingerprint": settings.search_fingerprint,
     }

@@ -276,7 +276,10 @@ def _list_changes(record: EvaluationRecord, attempt: _Attempt) -> tuple[Change, 
         ("code_version", record.code_version, read_code_version())
     ]
     if record.settings is not None:
-        pairs.append(("hits", record.settings["hits"], EVALUATED_HITS))
+        hits = record.settings["hits"]
+        # In the evaluations of older releases, the depth was that of all hits.
+        depth = record.settings.get("depth_top_k", hits)
+        pairs += [("hits", hits, EVALUATED_HITS), ("depth_top_k", depth, SERVED_TOP_K)]
     if index is not None:
         pairs += [
             ("space_fingerprint", record.space_fingerprint, index.space_fingerprint),

@@ -54,8 +54,9 @@ class Retrieval:
     """How candidates are retrieved for the queries of one request.
 
     `vectors` has one vector for each query, or None in mode `keyword`. `limit` is the number of
-    candidates. `ef_search` is the setting of that name. `condition` is the SQL condition of the
-    filter and of `max_age`.
+    candidates. `min_depth` is the number of candidates of each leg, if the settings ask for fewer.
+    None means `limit`. `ef_search` is the setting of that name. `condition` is the SQL condition of
+    the filter and of `max_age`.
     """
 
     generation: LiveGeneration
@@ -69,11 +70,12 @@ class Retrieval:
     condition: Condition | None = None
     exact: bool = False
     deadline: Deadline = field(default_factory=lambda: Deadline(DEFAULT_TIMEOUT_MS))
+    min_depth: int | None = None
 
     @property
     def depth(self) -> int:
         """The maximum number of candidates that each leg returns."""
-        return max(self.settings.candidates, self.limit)
+        return max(self.settings.candidates, self.min_depth or self.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ RerankerKind = Literal["configured", "late_interaction", "cross_encoder"]
 Include = Literal["text", "neighbours", "section"]
 
 
+# The number of hits of a search that states none.
+DEFAULT_TOP_K = 10
+
+
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
     """A search of one collection. `top_k` counts hits, and a hit is one chunk of a document.
@@ -30,11 +34,15 @@ class SearchRequest:
     use the vector index. `tenant` permits only collections of this tenant; None permits all.
     `min_confidence` removes hits with a lower confidence. None means the value of the collection's
     settings, and 0 removes nothing.
+
+    `depth_top_k` limits the candidates to those of a search with this `top_k`. An evaluation asks
+    for more hits than a caller does. Without this limit, each leg would also find more candidates
+    than in the search of a caller. None means `top_k`.
     """
 
     collection: str
     query: str
-    top_k: int = 10
+    top_k: int = DEFAULT_TOP_K
     mode: Mode = "hybrid"
     rerank: bool = False
     principals: tuple[str, ...] | None = ()
@@ -50,6 +58,7 @@ class SearchRequest:
     include: tuple[Include, ...] = ("text",)
     tenant: str | None = None
     min_confidence: float | None = None
+    depth_top_k: int | None = None
 
     @property
     def queries(self) -> tuple[str, ...]:
@@ -200,9 +209,9 @@ class SearchAnswer:
     is_abstained: bool = False
     confidence_note: str | None = None
     best_confidence: float | None = None
+    is_minimum_ignored: bool = False
 
     @property
     def has_found_nothing(self) -> bool:
         """Whether the search has no hit, and `min_confidence` is not the reason."""
         return not self.hits and not self.is_abstained
-    is_minimum_ignored: bool = False

@@ -46,7 +46,8 @@ def plan_retrieval(
         mode=request.mode,
         queries=request.queries,
         vectors=vectors,
-        limit=_limit_candidates(request, settings),
+        limit=_limit_candidates(request, settings, request.top_k),
+        min_depth=_limit_candidates(request, settings, request.depth_top_k or request.top_k),
         principals=request.principals,
         condition=condition,
         exact=request.exact,
@@ -75,11 +76,11 @@ def make_condition(request: SearchRequest) -> Condition | None:
     return Condition(" and ".join(f"({one.sql})" for one in conditions), values)
 
 
-def _limit_candidates(request: SearchRequest, settings: CollectionSettings) -> int:
+def _limit_candidates(request: SearchRequest, settings: CollectionSettings, top_k: int) -> int:
     """Return the number of candidates that are fetched for `top_k` hits."""
-    wanted = request.top_k
+    wanted = top_k
     if request.rerank:
         wanted = max(wanted, settings.search.rerank_candidates)
     if request.max_per_document is not None:
-        wanted = min(max(wanted, CANDIDATES_PER_HIT * request.top_k), MAX_CANDIDATES)
+        wanted = min(max(wanted, CANDIDATES_PER_HIT * top_k), MAX_CANDIDATES)
     return wanted

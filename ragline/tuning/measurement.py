@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, Run, score_documents
+from ragline.evaluation.evaluation import (
+    ALL_PRINCIPALS,
+    EVALUATED_HITS,
+    SERVED_TOP_K,
+    Run,
+    score_documents,
+)
 from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values, compare_values
 from ragline.gate.paired_evaluation import list_values
@@ -57,7 +63,7 @@ class MeasuredIndex:
             for key, query in golden.queries.items():
                 request = SearchRequest(
                     settings.name, query, EVALUATED_HITS,
-                    rerank=should_rerank, principals=ALL_PRINCIPALS,
+                    rerank=should_rerank, principals=ALL_PRINCIPALS, depth_top_k=SERVED_TOP_K,
                 )  # fmt: skip
                 answer = searcher.search(request, generation_id=generation_id)
                 run[key] = score_documents(answer, partial(golden.name_document, key))

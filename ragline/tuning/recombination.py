@@ -14,7 +14,12 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from ragline.configuration import SearchSettings
-from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, keep_best_scores
+from ragline.evaluation.evaluation import (
+    ALL_PRINCIPALS,
+    EVALUATED_HITS,
+    SERVED_TOP_K,
+    score_by_rank,
+)
 from ragline.gate.checks import DECIDING_MEASURE
 from ragline.gate.comparison import Values
 from ragline.gate.paired_evaluation import list_values
@@ -80,8 +85,9 @@ class SearchedQueries:
         with progress.stage(name, total=len(self.keys), unit="queries") as advance:
             for key, query in golden.queries.items():
                 request = SearchRequest(
-                    collection, query, EVALUATED_HITS, principals=ALL_PRINCIPALS
-                )
+                    collection, query, EVALUATED_HITS, principals=ALL_PRINCIPALS,
+                    depth_top_k=SERVED_TOP_K,
+                )  # fmt: skip
                 prepared = searcher.prepare(request, generation_id=generation_id)
                 settings = prepared.settings.model_copy(update=both)
                 self._queries[key] = self._search(replace(prepared, settings=settings))
@@ -161,15 +167,9 @@ class SearchedQueries:
             yield connection, timed
 
     def _score_documents(self, key: str, fusion: Fusion) -> dict[str, float]:
-        pairs = zip(
-            fusion.list_ids(EVALUATED_HITS), fusion.list_scores(EVALUATED_HITS), strict=True
-        )
-        return keep_best_scores(
-            (self.golden.name_document(key, *self._documents[id_]), score)
-            for id_, score in pairs
-            # The document of an entry is unknown if the entry was deleted after the search.
-            if id_ in self._documents
-        )
+        # The document of an entry is unknown if the entry was deleted after the search.
+        found = (id_ for id_ in fusion.list_ids(EVALUATED_HITS) if id_ in self._documents)
+        return score_by_rank(self.golden.name_document(key, *self._documents[id_]) for id_ in found)
 
 
 class RerankedQueries:
@@ -221,10 +221,7 @@ class RerankedQueries:
         return blend_entries(self._entries[key], scores, settings.rerank_weight)
 
     def _score_documents(self, key: str, settings: SearchSettings) -> dict[str, float]:
-        return keep_best_scores(
-            (
-                self._golden.name_document(key, entry.row["source"], entry.row["document_id"]),
-                entry.score,
-            )
+        return score_by_rank(
+            self._golden.name_document(key, entry.row["source"], entry.row["document_id"])
             for entry in self.rerank(key, settings)
         )

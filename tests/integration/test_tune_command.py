@@ -26,7 +26,12 @@ from ragline.configuration import (
 )
 from ragline.embedder.embedder import Embedder
 from ragline.errors import DatabaseUnavailableError, GoldenSetError
-from ragline.evaluation.evaluation import ALL_PRINCIPALS, EVALUATED_HITS, evaluate
+from ragline.evaluation.evaluation import (
+    ALL_PRINCIPALS,
+    EVALUATED_HITS,
+    SERVED_TOP_K,
+    evaluate,
+)
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
@@ -98,8 +103,9 @@ def notes(
 
 def ask(query: str, *, rerank: bool = False) -> SearchRequest:
     return SearchRequest(
-        "notes", query, EVALUATED_HITS, rerank=rerank, principals=ALL_PRINCIPALS, explain=True
-    )
+        "notes", query, EVALUATED_HITS, rerank=rerank, principals=ALL_PRINCIPALS, explain=True,
+        depth_top_k=SERVED_TOP_K,
+    )  # fmt: skip
 
 
 def list_hits(answer: SearchAnswer) -> list[tuple[int, float]]:
