@@ -105,3 +105,10 @@ def read_calibrations(
             row.created_at,
         )
     return found
+
+
+def has_calibration(database: Database, generation_id: int) -> bool:
+    """Whether a generation has a calibration for at least one kind of search."""
+    with database.connect() as connection:
+        stored = read_calibrations(connection, generation_id)
+    return any(one.fitted.calibration is not None for one in stored.values())

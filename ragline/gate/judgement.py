@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from ragline.code_version import read_code_version
-from ragline.confidence.stored_calibrations import FittedCalibration
+from ragline.confidence.stored_calibrations import FittedCalibration, has_calibration
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import list_changed_settings
 from ragline.evaluation.calibration_run import read_fitted_queries, refresh_calibrations
@@ -183,26 +183,31 @@ class _Gate:
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
 
     def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
-        """Calibrate both generations, if the golden set contains queries without an answer.
+        """Calibrate the generations that need it.
 
-        Returns the calibrations of the live generation and of the candidate. If a generation is
-        compared with itself, both are its calibrations for the released settings.
+        If there are queries without an answer to measure, both need a calibration. Otherwise the
+        candidate needs one if the live generation has one, so that hits still have a confidence
+        after the promotion. A generation that is compared with itself keeps the calibration for its
+        release.
         """
         folder = self.settings.golden or self.golden_folder
-        if folder is None or not golden.unanswerable:
-            return []
         live, candidate = sides
-        calibrated = [(live, self.released)]
-        if candidate.generation_id != live.generation_id:
-            calibrated.append((candidate, self.settings))
-        fitted = [
+        chosen = []
+        if golden.unanswerable:
+            chosen.append((live, self.released))
+        if candidate.generation_id != live.generation_id and (
+            chosen or has_calibration(self.database, live.generation_id)
+        ):
+            chosen.append((candidate, self.settings))
+        if folder is None:
+            return []
+        return [
             refresh_calibrations(
                 self.database, side.searcher, settings, folder, side.generation_id,
                 progress=self.progress,
             )
-            for side, settings in calibrated
+            for side, settings in chosen
         ]  # fmt: skip
-        return [fitted[0], fitted[-1]]
 
     def _check_abstention(
         self,
@@ -242,9 +247,9 @@ def judge_candidate(
     of its release, and the candidate with those of the configuration file. Without `golden_folder`,
     the golden set of the collection's settings is used. `split` names the file or the split of the
     judgements, as in `read_golden_set`. No generation changes its state. If the index does not
-    change, two calls with the same seed give the same report, except for the latency. If the golden
-    set has queries without an answer, calibrations that are missing or outdated are fitted and
-    stored.
+    change, two calls with the same seed give the same report, except for the latency. Calibrations
+    that are missing or outdated are fitted and stored, if the golden set has queries without an
+    answer, or if the live generation is calibrated.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.

@@ -318,6 +318,25 @@ def test_gate_compares_answers_and_silence_of_both_generations(notes: Notes) -> 
     assert f"of {silent.queries} queries without an answer" in check.reason
 
 
+def test_gate_calibrates_a_candidate_if_the_live_generation_is_calibrated(notes: Notes) -> None:
+    path = notes.folder / "golden" / "queries.jsonl"
+    lines = path.read_text("utf-8").splitlines()
+    path.write_text("\n".join(one for one in lines if "answerable" not in one), "utf-8")
+    before = notes.read()
+    candidate = plant_candidate(notes.database)
+    report = notes.judge()
+    assert (report.verdict, report.abstention) == ("passed", ()), report.reasons
+    fitted = notes.read(candidate)
+    assert fitted.keys() == set(KINDS)
+    assert fitted[HYBRID].fitted.calibration is not None, fitted[HYBRID].fitted.reason
+    # Nothing is compared, so the live generation keeps its calibration.
+    assert notes.read() == before
+    # Without a calibration of the live generation, a promotion takes no confidence away.
+    notes.forget()
+    notes.judge()
+    assert notes.read(candidate) == {}
+
+
 def test_candidate_that_answers_everything_with_confidence_is_refused(notes: Notes) -> None:
     notes.plant_calibrations(plant_candidate(notes.database), intercept=60)
     report = notes.judge()
