@@ -147,7 +147,7 @@ def _describe_measure(comparison: Comparison) -> str:
     detectable = comparison.detectable_fall
     seen = "" if detectable is None else f", can detect a fall of {detectable:.4f}"
     return (
-        f"{comparison.measure:<11}{comparison.live:.4f} live, {comparison.candidate:.4f} "
+        f"{comparison.measure:<10} {comparison.live:.4f} live, {comparison.candidate:.4f} "
         f"candidate, difference {comparison.difference:+.4f} "
         f"({comparison.low:+.4f} to {comparison.high:+.4f}), {comparison.fell:,} queries fell and "
         f"{comparison.rose:,} rose{seen}"
@@ -156,7 +156,8 @@ def _describe_measure(comparison: Comparison) -> str:
 
 def _print_fallen(fallen: FallenQuery) -> None:
     click.echo(
-        f"fell {fallen.id} {fallen.query!r}: nDCG@10 {fallen.live_ndcg:.4f} live, "
+        f"fell {fallen.id} {fallen.query!r}: "
+        f"{'reranked, ' if fallen.is_reranked else ''}nDCG@10 {fallen.live_ndcg:.4f} live, "
         f"{fallen.candidate_ndcg:.4f} candidate"
     )
     for name, documents in (("live", fallen.live), ("candidate", fallen.candidate)):

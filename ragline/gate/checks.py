@@ -20,6 +20,8 @@ from ragline.gate.slices import Slices
 from ragline.golden_set import GoldenSet
 
 DECIDING_MEASURE = "ndcg@10"
+# The name of a measure of reranked searches begins with this word.
+RERANKED = "reranked "
 # The names of measures in sentences.
 NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
          "mrr@10": "MRR@10"}  # fmt: skip
@@ -38,7 +40,9 @@ def compare_measures(
 ) -> list[Comparison]:
     """Compare each measure over all queries. Only the measures with a margin are decided.
 
-    `live` and `candidate` contain the values by measure, with the queries in equal order.
+    `live` and `candidate` contain the values by measure, with the queries in equal order. A measure
+    of reranked searches has the margin of the same measure of other searches. All measures are
+    decided together.
     """
     margins = {
         "ndcg@10": settings.ndcg_margin,
@@ -49,7 +53,7 @@ def compare_measures(
         [
             compare_values(
                 name, live[name], candidate[name], seed,
-                margin=margins.get(name), resamples=resamples,
+                margin=margins.get(name.removeprefix(RERANKED)), resamples=resamples,
             )
             for name in live
         ]
@@ -134,12 +138,17 @@ def check_gone_judgements(settings: GateSettings, golden: GoldenSet, gone: int) 
 
 def check_measure(comparison: Comparison) -> Check:
     """Make a check from a decided comparison of all queries."""
-    name = NAMES[comparison.measure]
+    name = name_measure(comparison.measure)
     return Check(
         comparison.measure,
         "refused" if comparison.is_refused else "passed",
         describe_comparison(comparison, name),
     )
+
+
+def name_measure(measure: str) -> str:
+    """Return the name of a measure in a sentence, without the kind of search."""
+    return NAMES[measure.removeprefix(RERANKED)]
 
 
 def check_slices(comparisons: Sequence[Comparison]) -> Check:

@@ -22,6 +22,7 @@ from ragline.gate.abstention import (
 )
 from ragline.gate.checks import (
     DECIDING_MEASURE,
+    RERANKED,
     check_golden_set,
     check_gone_judgements,
     check_measure,
@@ -30,6 +31,7 @@ from ragline.gate.checks import (
     compare_slices,
     find_verdict,
 )
+from ragline.gate.comparison import Values
 from ragline.gate.generation_choice import choose_generations
 from ragline.gate.index_checks import (
     check_index_recall,
@@ -47,6 +49,12 @@ from ragline.gate.report import (
     GateReport,
     GenerationFacts,
     Latency,
+)
+from ragline.gate.reranked_searches import (
+    check_reranking,
+    is_reranking_judged,
+    merge_fallen,
+    name_values,
 )
 from ragline.gate.shadow_checks import check_shadow_reads
 from ragline.gate.slices import find_slices, read_tags
@@ -78,10 +86,7 @@ class _Measurements:
     evaluation: PairedEvaluation | None = None
     index_recall: float | None = None
     latency: Latency | None = None
-
-    @property
-    def fallen(self) -> tuple[FallenQuery, ...]:
-        return () if self.evaluation is None else self.evaluation.fallen
+    fallen: tuple[FallenQuery, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +172,9 @@ class _Gate:
         name, gate = self.settings.name, self.settings.gate
         calibrations = self._calibrate(golden, sides)
         pair = evaluate_pair(name, golden, sides, self.progress)
-        found.evaluation = pair
-        found.measures = compare_measures(pair.live, pair.candidate, gate, self.seed)
+        found.evaluation, found.fallen = pair, pair.fallen
+        values = self._rerank(found, pair, sides, golden)
+        found.measures = compare_measures(*values, gate, self.seed)
         tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
         found.slices = compare_slices(
             pair.keys, pair.live[DECIDING_MEASURE], pair.candidate[DECIDING_MEASURE],
@@ -178,9 +184,29 @@ class _Gate:
         deciding = next(one for one in decided if one.measure == DECIDING_MEASURE)
         found.checks.append(check_golden_set(gate, len(pair.keys), deciding, len(decided)))
         if len(pair.keys) >= gate.min_queries:
-            found.checks += [check_measure(one) for one in decided]
-            found.checks.append(check_slices(found.slices))
+            reranked = [one for one in decided if one.measure.startswith(RERANKED)]
+            found.checks += [check_measure(one) for one in decided if one not in reranked]
+            found.checks += [check_reranking(reranked), check_slices(found.slices)]
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
+
+    def _rerank(
+        self,
+        found: _Measurements,
+        pair: PairedEvaluation,
+        sides: tuple[Side, Side],
+        golden: GoldenSet,
+    ) -> tuple[dict[str, Values], dict[str, Values]]:
+        """Return the values of both sides, with those of reranked searches if they are judged."""
+        if not is_reranking_judged(self.released, self.settings):
+            return pair.live, pair.candidate
+        reranked = evaluate_pair(
+            self.settings.name, golden, sides, self.progress, should_rerank=True
+        )
+        found.fallen = merge_fallen(pair, reranked)
+        return (
+            pair.live | name_values(reranked.live),
+            pair.candidate | name_values(reranked.candidate),
+        )
 
     def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
         """Calibrate the generations that need it.

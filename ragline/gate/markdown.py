@@ -147,9 +147,10 @@ def _write_fallen(fallen: FallenQuery) -> str:
         (str(rank), _describe_document(before), _describe_document(after))
         for rank, (before, after) in enumerate(zip_longest(fallen.live, fallen.candidate), start=1)
     ]
+    kind = "With reranking, nDCG@10" if fallen.is_reranked else "nDCG@10"
     title = (
         f"### {_escape(fallen.id)}: {_escape(fallen.query)}\n\n"
-        f"nDCG@10 falls from {fallen.live_ndcg:.4f} to {fallen.candidate_ndcg:.4f}. "
+        f"{kind} falls from {fallen.live_ndcg:.4f} to {fallen.candidate_ndcg:.4f}. "
         "Bold documents are relevant."
     )
     return f"{title}\n\n{_write_table(('rank', 'live', 'candidate'), rows)}"

@@ -92,18 +92,25 @@ class PairedEvaluation:
 
 
 def evaluate_pair(
-    collection: str, golden: GoldenSet, sides: tuple[Side, Side], progress: Progress
+    collection: str,
+    golden: GoldenSet,
+    sides: tuple[Side, Side],
+    progress: Progress,
+    *,
+    should_rerank: bool = False,
 ) -> PairedEvaluation:
     """Search the live generation and the candidate with each query, and compute the measures.
 
     `sides` has the live generation first. For every second query, the candidate is
-    searched first. So the caches give no advantage to one side.
+    searched first. So the caches give no advantage to one side. With `should_rerank`, only the
+    judged queries are searched, each with the reranker of its side.
     """
     live, candidate = (SearchedGeneration(one) for one in sides)
     ids = [one.generation_id for one in sides]
-    name = f"{collection}: compare generations {ids[0]} and {ids[1]}"
-    queries = golden.queries | golden.unanswerable
-    request = _make_request(collection)
+    kind = " with reranking" if should_rerank else ""
+    name = f"{collection}: compare generations {ids[0]} and {ids[1]}{kind}"
+    queries = golden.queries if should_rerank else golden.queries | golden.unanswerable
+    request = _make_request(collection, should_rerank=should_rerank)
     with progress.stage(name, total=len(queries), unit="queries") as advance:
         for number, (key, query) in enumerate(queries.items()):
             order = (live, candidate) if number % 2 == 0 else (candidate, live)
@@ -114,19 +121,22 @@ def evaluate_pair(
     values = [list_values(golden.judgements, one.run, keys) for one in (live, candidate)]
     return PairedEvaluation(
         keys, values[0], values[1], live.failed, candidate.failed,
-        _find_fallen(golden, keys, (live, candidate), values),
+        _find_fallen(golden, keys, (live, candidate), values, is_reranked=should_rerank),
         live.confidences, candidate.confidences,
     )  # fmt: skip
 
 
-def _make_request(collection: str) -> SearchRequest:
+def _make_request(collection: str, *, should_rerank: bool) -> SearchRequest:
     """Make the request for a search, with an empty query. The caller sets the query.
 
     No hit is removed for a low confidence, because the measures describe the order of all hits.
+    Each leg returns as many candidates as in the search of a caller, so the gate notices if
+    `search.candidates` is too small.
     """
     return SearchRequest(
-        collection, "", EVALUATED_HITS, principals=ALL_PRINCIPALS, min_confidence=0
-    )
+        collection, "", EVALUATED_HITS, rerank=should_rerank, principals=ALL_PRINCIPALS,
+        min_confidence=0, depth_top_k=SERVED_TOP_K,
+    )  # fmt: skip
 
 
 def try_search(side: Side, request: SearchRequest) -> SearchAnswer | None:
@@ -169,6 +179,8 @@ def _find_fallen(
     keys: Sequence[str],
     searched: tuple[SearchedGeneration, SearchedGeneration],
     values: Sequence[dict[str, Values]],
+    *,
+    is_reranked: bool,
 ) -> tuple[FallenQuery, ...]:
     """Return the queries whose deciding measure is lower in the candidate, largest fall first."""
     live, candidate = searched
@@ -182,6 +194,7 @@ def _find_fallen(
             float(after[index]),
             live.ranked.get(keys[index], ()),
             candidate.ranked.get(keys[index], ()),
+            is_reranked,
         )
         for index in order
         if after[index] < before[index]

@@ -84,7 +84,11 @@ class RankedDocument:
 
 @dataclass(frozen=True, slots=True)
 class FallenQuery:
-    """A query whose nDCG@10 is lower in the candidate, with the first documents of both sides."""
+    """A query whose nDCG@10 is lower in the candidate, with the first documents of both sides.
+
+    `is_reranked` says that it is lower only in reranked searches. The documents are then those of
+    reranked searches.
+    """
 
     id: str
     query: str
@@ -92,6 +96,7 @@ class FallenQuery:
     candidate_ndcg: float
     live: tuple[RankedDocument, ...]
     candidate: tuple[RankedDocument, ...]
+    is_reranked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,9 @@ class GateReport:
 
     `golden_set_version` and `split` say which queries were used. `code_version` is the version of
     Ragline. `reasons` contains the reasons of the checks that did not pass. `measures` compares the
-    generations over all queries, and `slices` over parts of the queries. `abstention` compares how
-    often the generations answer and how often they are silent. `index_recall` is None if the
+    generations over all queries, and `slices` over parts of the queries. The name of a measure of
+    reranked searches begins with `reranked`. `abstention` compares how often the generations answer
+    and how often they are silent. `index_recall` is None if the
     candidate has no vector index or there are no queries. `fallen` contains the queries whose
     nDCG@10 is lower in the candidate, the largest fall first. `failed_live` and `failed_candidate`
     count the queries that timed out. `seed` is the seed of the resampling. `settings_fingerprint`

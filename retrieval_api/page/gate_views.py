@@ -44,10 +44,12 @@ CHECK_NAMES = {
     "mrr@10": "The first relevant hit comes early (MRR@10)",
     "shadow_reads": "Real searches work and are fast enough (shadow reads)",
     "abstention": "Answers and stays silent when it should",
+    "reranking": "Reranked searches do not get worse",
     "slices": "No group of queries gets worse",
 }
 MEASURE_NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
                  "mrr@10": "MRR@10"}  # fmt: skip
+MEASURE_NAMES |= {f"reranked {key}": f"{name}, reranked" for key, name in MEASURE_NAMES.items()}
 
 # Titles by document id and source.
 _Titles = Mapping[tuple[str, str], str | None]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,9 +20,12 @@ from database_copies import copy_database
 from planted_candidates import (
     CONFIGURATION,
     SOURCES,
+    SUBJECTS,
     damage,
+    outcomes,
     plant_candidate,
     plant_shuffled_space,
+    reason,
     sync_collection,
 )
 from sqlalchemy import Connection, make_url, text
@@ -42,6 +46,7 @@ from ragline.gate.stored_reports import (
     read_report,
     store_report,
 )
+from ragline.lifecycle.generation_decisions import Decision, promote_by_id
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
@@ -118,14 +123,6 @@ def notes(
     return Notes(tmp_path, database, configuration, models, configure)
 
 
-def outcomes(report: GateReport) -> dict[str, str]:
-    return {check.name: check.outcome for check in report.checks}
-
-
-def reason(report: GateReport, name: str) -> str:
-    return next(check.reason for check in report.checks if check.name == name)
-
-
 def test_equal_generation_passes_every_check(notes: Notes) -> None:
     candidate = plant_candidate(notes.database)
     report = notes.judge()
@@ -135,7 +132,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
         "sync_proof", "index_recall", "shadow_reads", "latency", "golden_set", "ndcg@10",
-        "recall@10", "mrr@10", "slices", "abstention",
+        "recall@10", "mrr@10", "reranking", "slices", "abstention",
     }  # fmt: skip
     assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
@@ -254,6 +251,67 @@ def test_slow_generation_is_refused(notes: Notes, monkeypatch: pytest.MonkeyPatc
     assert report.latency.candidate_p50_ms > 100
     assert outcomes(report)["latency"] == "refused"
     assert report.verdict == "refused"
+
+
+def judge_subjects(folder: Path) -> None:
+    """Judge each document as relevant that has the subject of a query."""
+    documents = {}
+    for source in SOURCES:
+        for line in (folder / f"{source}.jsonl").read_text("utf-8").splitlines():
+            record = json.loads(line)
+            documents[record["_id"]] = record["text"]
+    lines = ["query-id\tcorpus-id\tscore"]
+    for line in (folder / "golden" / "queries.jsonl").read_text("utf-8").splitlines():
+        query = json.loads(line)
+        subject = next(one for one, word in SUBJECTS.items() if query["text"].startswith(word))
+        lines += [f"{query['_id']}\t{key}\t1" for key, text in documents.items() if subject in text]
+    path = folder / "golden" / "qrels" / "test.tsv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_release_with_too_few_candidates_is_refused(notes: Notes) -> None:
+    # A query has several relevant documents, and a leg with ten candidates does not reach them all.
+    # With this weight, the number of candidates does not change the order of the entries.
+    judge_subjects(notes.folder)
+    notes.use("golden: ./golden", "golden: ./golden\n    search: {vector_weight: 1}")
+    forced = Decision("ada", "only vectors", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, 1, forced)
+    few = "golden: ./golden\n    search: {vector_weight: 1, candidates: 10}"
+    notes.use("golden: ./golden", few)
+    report = notes.judge()
+    assert report.changed_settings == ("search.candidates",)
+    assert outcomes(report)["recall@10"] == "refused"
+    assert "recall@10 falls by" in reason(report, "recall@10")
+    notes.use("golden: ./golden", few.replace("10", "64"))
+    assert outcomes(notes.judge())["recall@10"] == "passed"
+
+
+class RandomReranker:
+    """A reranker whose scores have nothing to do with the query."""
+
+    name = "test/random"
+
+    def score_texts(self, query: str, texts: Sequence[str]) -> list[float]:
+        return [float(sha256(f"{query} {one}".encode()).digest()[0]) for one in texts]
+
+
+def test_reranker_that_makes_reranked_searches_worse_is_refused(notes: Notes) -> None:
+    notes.models.add_reranker("test/random", MODEL, RandomReranker())
+    notes.use("golden: ./golden", "golden: ./golden\n    reranker: test/random\n"
+              "    search: {rerank_weight: 1}")  # fmt: skip
+    report = notes.judge()
+    assert [name for name, outcome in outcomes(report).items() if outcome == "refused"] == [
+        "reranking"
+    ]
+    assert report.reasons == (reason(report, "reranking"),)
+    assert "In reranked searches, nDCG@10 falls by" in report.reasons[0]
+    found = {one.measure: one for one in report.measures}
+    # Searches without reranking do not change. The live generation is reranked by its own release.
+    assert found["ndcg@10"].difference == 0.0
+    assert found["reranked ndcg@10"].live > found["ndcg@10"].live - 0.1
+    assert {one.is_reranked for one in report.fallen} == {True}
+    assert len(report.fallen) > 20
+    assert "With reranking, nDCG@10 falls from" in write_markdown(report)
 
 
 def test_without_a_golden_set_the_gate_does_not_decide_and_says_what_is_missing(
