@@ -67,7 +67,7 @@ def _calibrate(
     configuration: Configuration, collection: str, folder: Path, generation_id: int | None
 ) -> tuple[int, list[FittedCalibration]]:
     from ragline.evaluation.calibration_run import refresh_calibrations
-    from ragline.evaluation.measured_generation import choose_generation
+    from ragline.evaluation.evidence import choose_generation
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
     from ragline.storage.database import open_database

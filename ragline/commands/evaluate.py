@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ragline.evaluation.evidence import Evidence, GoldenOrigin
     from ragline.evaluation.judged_documents import UnknownDocuments
     from ragline.golden_set import GoldenSet
+    from ragline.storage.database import Database
 
 SHOWN_MISSES = 20
 SHOWN_RELEVANT = 3
@@ -41,8 +42,9 @@ SHOWN_HASH_DIGITS = 12
     "--generation",
     "generation_id",
     type=GENERATION_ID,
-    help="Id of the generation to measure: the live one, a candidate or a retired one. Default: "
-    "the live generation.",
+    help="Id of the generation to measure: the live one, a candidate or a retired one. The live "
+    "one is searched with the settings of its release, and another one with those of the file. "
+    "Default: the live generation.",
 )
 @split_option
 @mode_option
@@ -62,22 +64,17 @@ def evaluate_command(
 ) -> None:
     """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR.
 
-    The live generation is searched with the settings of its release, and another generation with
-    those of the file. The evaluation is stored. `ragline reproduce` runs it again.
+    The evaluation is stored. `ragline reproduce` runs it again.
     """
+    from ragline.evaluation.evidence import GoldenOrigin
     from ragline.golden_set import read_golden_set
 
     folder = golden or _configured_golden(configuration, collection)
-    queries = read_golden_set(folder, split)
-    from ragline.evaluation.evidence import GoldenOrigin
-
+    queries, origin = read_golden_set(folder, split), GoldenOrigin(folder, split)
     measured = _measure(
-        configuration, collection, queries, GoldenOrigin(folder, split), generation_id,
-        mode=mode, rerank=rerank,
-    )  # fmt: skip
-    if measured.unknown.document_ids:
-        warning = measured.unknown.describe(collection)
-        click.echo(f"warning: {warning}; --json lists the judgements", err=True)
+        configuration, collection, queries, origin, generation_id, mode=mode, rerank=rerank
+    )
+    _warn_of_unknown(measured.unknown, collection)
     if as_json:
         print_json(_flatten(measured))
     else:
@@ -105,9 +102,7 @@ def _measure(
     rerank: bool,
 ) -> _Measured:
     from ragline.evaluation.evaluation import evaluate
-    from ragline.evaluation.evidence import gather_evidence
-    from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
-    from ragline.evaluation.measured_generation import choose_generation
+    from ragline.evaluation.evidence import choose_generation, gather_evidence
     from ragline.evaluation.stored_evaluations import record_evaluation
     from ragline.progress import TerminalProgress
     from ragline.search.searcher import Searcher
@@ -117,14 +112,28 @@ def _measure(
         # The index is checked first: without an index, the later checks report a less clear error.
         chosen, used = choose_generation(database, configuration, collection, generation_id)
         searcher = Searcher(database, used)
-        unknown = find_unknown_documents(database, collection, golden)
-        check_golden_set(unknown, collection)
+        unknown = _find_unknown(database, collection, golden)
         evidence = gather_evidence(database, searcher.settings(collection), golden, origin, chosen)
         measure = partial(evaluate, searcher, collection, golden, progress=TerminalProgress())
         evaluation = measure(mode=mode, rerank=rerank, generation_id=chosen)
         with database.begin() as connection:
             stored = record_evaluation(connection, evaluation, evidence, run_id=None)
         return _Measured(stored, evaluation, evidence, unknown)
+
+
+def _find_unknown(database: Database, collection: str, golden: GoldenSet) -> UnknownDocuments:
+    """Find the judged documents that the collection lacks. Refuse a golden set if it lacks all."""
+    from ragline.evaluation.judged_documents import check_golden_set, find_unknown_documents
+
+    unknown = find_unknown_documents(database, collection, golden)
+    check_golden_set(unknown, collection)
+    return unknown
+
+
+def _warn_of_unknown(unknown: UnknownDocuments, collection: str) -> None:
+    if unknown.document_ids:
+        warning = unknown.describe(collection)
+        click.echo(f"warning: {warning}; --json lists the judgements", err=True)
 
 
 def _configured_golden(configuration: Configuration, collection: str) -> Path:

@@ -1,4 +1,4 @@
-"""What the figures of an evaluation depend on: index, golden set, settings and code.
+"""What the figures of an evaluation depend on: generation, golden set, settings and code.
 
 `stored_evaluations` stores the evidence with the figures. `reproduction` compares the evidence with
 the present state.
@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection
+
 from ragline.code_version import read_code_version
-from ragline.configuration import CollectionSettings
+from ragline.configuration import CollectionSettings, Configuration
 from ragline.errors import IndexNotReadyError, UnknownGenerationError
 from ragline.evaluation.evaluation import EVALUATED_HITS, SERVED_TOP_K
 from ragline.evaluation.index_state import IndexState, read_index_state
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet
 from ragline.golden_set.reading import DEFAULT_QRELS
+from ragline.lifecycle.releases import use_release
+from ragline.search.live_generation import read_generation, read_live_generation
 from ragline.storage.database import Database
 
 
@@ -51,6 +55,38 @@ class Evidence:
     settings: dict[str, Any]
     code_version: str
     seed: int | None = None
+
+
+def choose_generation(
+    database: Database, configuration: Configuration, collection: str, generation_id: int | None
+) -> tuple[int, Configuration]:
+    """Return the id of a generation, and the configuration with the settings of its searches.
+
+    Without `generation_id`, it is the live generation. Searches of the live generation use the
+    settings of its release. Searches of other generations use the settings of the file, because a
+    promotion would release them.
+
+    Raises:
+        UnknownCollectionError: there is no such collection.
+        IndexNotReadyError: the collection has no live generation.
+        UnknownGenerationError: the collection has no complete generation with this id, or its table
+            was dropped.
+    """
+    configured = [settings.name for settings in configuration.collections]
+    with database.connect() as connection:
+        live = read_live_generation(connection, collection, configured=configured).id
+        if generation_id is not None and generation_id != live:
+            _require_generation(connection, collection, generation_id)
+            return generation_id, configuration
+    return live, use_release(database, configuration, collection)
+
+
+def _require_generation(connection: Connection, collection: str, generation_id: int) -> None:
+    try:
+        read_generation(connection, collection, generation_id, is_complete=True)
+    except UnknownGenerationError as error:
+        hint = f"`ragline generation list {collection}` shows all"
+        raise UnknownGenerationError(f"{error}; {hint}") from error
 
 
 def gather_evidence(

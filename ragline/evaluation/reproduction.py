@@ -147,8 +147,7 @@ def reproduce_evaluation(
     if evaluation is None or attempt.golden is None:
         return Reproduction(record, "impossible", tolerance, (), changes, tuple(attempt.obstacles))
     figures = tuple(_compare(record, evaluation))
-    agree = all(figure.agrees(tolerance) for figure in figures)
-    outcome: Outcome = "agrees" if agree else "differs"
+    outcome: Outcome = "agrees" if all(one.agrees(tolerance) for one in figures) else "differs"
     queries = _compare_queries(
         read_query_values(database, record.id), evaluation, attempt.golden, tolerance
     )

@@ -106,17 +106,8 @@ def evaluate_pair(
     judged queries are searched, each with the reranker of its side.
     """
     live, candidate = (SearchedGeneration(one) for one in sides)
-    ids = [one.generation_id for one in sides]
-    kind = " with reranking" if should_rerank else ""
-    name = f"{collection}: compare generations {ids[0]} and {ids[1]}{kind}"
-    queries = golden.queries if should_rerank else golden.queries | golden.unanswerable
     request = _make_request(collection, should_rerank=should_rerank)
-    with progress.stage(name, total=len(queries), unit="queries") as advance:
-        for number, (key, query) in enumerate(queries.items()):
-            order = (live, candidate) if number % 2 == 0 else (candidate, live)
-            for one in order:
-                one.add(golden, key, try_search(one.side, replace(request, query=query)))
-            advance(1)
+    _search_both(golden, (live, candidate), request, progress)
     keys = tuple(golden.queries)
     values = [list_values(golden.judgements, one.run, keys) for one in (live, candidate)]
     return PairedEvaluation(
@@ -124,6 +115,24 @@ def evaluate_pair(
         _find_fallen(golden, keys, (live, candidate), values, is_reranked=should_rerank),
         live.confidences, candidate.confidences,
     )  # fmt: skip
+
+
+def _search_both(
+    golden: GoldenSet,
+    searched: tuple[SearchedGeneration, SearchedGeneration],
+    request: SearchRequest,
+    progress: Progress,
+) -> None:
+    """Search both sides with each query, and add the answers. The order of the sides alternates."""
+    queries = golden.queries if request.rerank else golden.queries | golden.unanswerable
+    first, second = (one.side.generation_id for one in searched)
+    kind = " with reranking" if request.rerank else ""
+    name = f"{request.collection}: compare generations {first} and {second}{kind}"
+    with progress.stage(name, total=len(queries), unit="queries") as advance:
+        for number, (key, query) in enumerate(queries.items()):
+            for one in searched if number % 2 == 0 else reversed(searched):
+                one.add(golden, key, try_search(one.side, replace(request, query=query)))
+            advance(1)
 
 
 def _make_request(collection: str, *, should_rerank: bool) -> SearchRequest:

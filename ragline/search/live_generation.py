@@ -92,8 +92,7 @@ def read_generation(
     row = connection.execute(statement, parameters).mappings().first()
     if row is None:
         raise UnknownGenerationError(
-            f"collection {collection} has no generation {generation_id} that can be searched; "
-            f"`ragline generation list {collection}` shows all"
+            f"collection {collection} has no generation {generation_id} that can be searched"
         )
     return LiveGeneration(**row)
 
