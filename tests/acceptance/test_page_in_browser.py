@@ -391,5 +391,5 @@ def test_candidate_is_promoted_and_rolled_back_with_a_reason(page: Page) -> None
     live.get_by_text("Decide about generation").click()
     live.get_by_label("Reason, for the trail").fill("worse")
     live.get_by_role("button", name="Roll back").click()
-    expect(page.get_by_role("status")).to_have_text("The previous generation is live again.")
+    expect(page.get_by_role("status")).to_have_text("Searches use the previous release again.")
     expect(live.get_by_role("heading")).to_have_text("Generation 1")

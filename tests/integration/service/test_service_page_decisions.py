@@ -138,7 +138,7 @@ def test_passed_candidate_is_approved_promoted_and_rolled_back(
     assert read_done(client, promoted) == "The generation is live now."
     assert find_live(client) == candidate
     returned = press(client, open_generations(client), candidate, "rollback", reason="a trial")
-    assert read_done(client, returned) == "The previous generation is live again."
+    assert read_done(client, returned) == "Searches use the previous release again."
     assert find_live(client) == live
     trail = [(one.to_state, one.changed_by, one.reason) for one in
              read_record(running.service.database, candidate)[1]]  # fmt: skip
