@@ -16,7 +16,7 @@ from assets.entry_checks import (
     build_full_proof_check,
     build_proof_checks,
 )
-from assets.promotion_check import build_promotion_check
+from assets.promotion_check import build_force_check, build_quality_check
 from assets.retention import build_retention_report
 from assets.retrieval_evaluation import build_retrieval_evaluation
 from assets.retrieval_quality import build_retrieval_quality
@@ -67,8 +67,9 @@ def build_checks(configuration: Configuration) -> list[AssetChecksDefinition]:
     """Build every check that is not part of an asset."""
     of_sources = [build(source) for source in configuration.sources for build in SOURCE_CHECKS]
     of_collections = [
-        build_promotion_check(collection)
+        build(collection)
         for collection in configuration.collections
         if configuration.sources_of(collection.name)
+        for build in (build_quality_check, build_force_check)
     ]
     return [*of_sources, *of_collections]

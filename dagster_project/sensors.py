@@ -33,7 +33,7 @@ from dagster import (
 from assets.asset_keys import source_key, to_dagster_name
 from assets.documents import judge_reachability, judge_removals
 from assets.entry_checks import judge_clocks, judge_last_proof, judge_syncs
-from assets.promotion_check import judge_online_quality
+from assets.promotion_check import judge_promotion_checks
 from dagster_project.dagster_internals import normalize_metadata
 from dagster_project.due_syncs import (
     NOTHING_CHANGED,
@@ -218,7 +218,10 @@ def _build_alarm_sensor(configuration: Configuration) -> SensorDefinition:
         results = [result for source in sources for result in judge_source_checks(source)]
         indexed = {source.collection for source in configuration.sources}
         results += [
-            judge_online_quality(one) for one in status.collections if one.collection in indexed
+            result
+            for one in status.collections
+            if one.collection in indexed
+            for result in judge_promotion_checks(one)
         ]
         shown = read_shown(context.instance, results)
         changed = [

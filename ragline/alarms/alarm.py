@@ -68,7 +68,9 @@ KINDS = {
         "with `build: automatic`, the gate did not pass the candidate of a sync",
     ),
     "promotion_forced": AlarmKind(
-        "forced-promotion", "a person promoted the live generation, and the gate has not passed it"
+        "forced-promotion",
+        "a person promoted the live generation or released its search settings by force, and no "
+        "later gate has passed them",
     ),
 }
 

@@ -10,11 +10,17 @@ from ragline.alarms.alarm import Alarm, create_alarm
 
 @dataclass(frozen=True, slots=True)
 class ForcedPromotion:
-    """The promotion of a candidate that the gate has not passed: when, by whom and why."""
+    """A promotion that a person forced: when, by whom, why, and in spite of what.
+
+    `settings` names the changed search settings if the live generation stayed the same. `against`
+    is None if an older version of Ragline made the promotion.
+    """
 
     forced_at: datetime
     forced_by: str
-    reason: str
+    reason: str | None
+    against: str | None = None
+    settings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +49,25 @@ def find_release_alarms(
 
 
 def _describe_forced(collection: str, live: int | None, forced: ForcedPromotion) -> Alarm:
+    subject, judged = f"promoted generation {live}", "it"
+    end = "or when another generation becomes live"
+    if forced.settings:
+        names = ", ".join(forced.settings)
+        subject, judged = f"released search settings ({names})", "them"
+        end = "or when other settings or another generation become live"
+    against = forced.against or "the gate has not passed it"
     return create_alarm(
         "promotion_forced",
         collection=collection,
         cause=(
-            f"{forced.forced_by} promoted generation {live} of collection {collection}, which the "
-            f"gate has not passed ({forced.reason})"
+            f"{forced.forced_by} {subject} of collection {collection} by force "
+            f"({forced.reason}), in spite of this: {against}"
         ),
         remedy=(
-            f"judge it with `ragline gate {collection} --candidate {live}`, or return to the "
-            f"previous release with `ragline generation rollback {collection}`"
+            f"judge {judged} with `ragline gate {collection} --candidate {live}`, or return to the "
+            f"previous release with `ragline generation rollback {collection}`; the alarm ends "
+            f"when a gate passes {judged} (without a golden set, when a person approves the "
+            f"report), {end}"
         ),
         since=forced.forced_at,
         severity="warning",

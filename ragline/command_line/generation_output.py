@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ragline.lifecycle.generation_builds import BuildReport
     from ragline.lifecycle.generation_decisions import Promotion
     from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
+    from ragline.lifecycle.releases import ListedRelease
 
 
 def describe_generation(record: GenerationRecord) -> str:
@@ -59,6 +60,19 @@ def _describe_event(event: GenerationEvent) -> str:
     if event.is_forced:
         states += ", forced"
     return f"{_format_time(event.changed_at)} {states}, by {event.changed_by}{reason}"
+
+
+def describe_release(release: ListedRelease) -> str:
+    """Return a line about a release: generation, changed settings, person, reason and gate."""
+    changes = "; ".join(f"{name} is now {value}" for name, value in release.changes.items())
+    report = "" if release.report_id is None else f", gate report {release.report_id}"
+    reason = "" if release.reason is None else f": {release.reason}"
+    forced = f"; forced in spite of this: {release.forced_against}" if release.is_forced else ""
+    return (
+        f"{_format_time(release.released_at)} release {release.id}"
+        f"{' (searches use it)' if release.is_now else ''}: generation {release.generation_id}, "
+        f"{changes or 'no changed setting'}{report}, by {release.released_by}{reason}{forced}"
+    )
 
 
 def _describe_report(report: GateRecord) -> str:

@@ -18,6 +18,7 @@ from ragline.command_line.generation_output import (
 )
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.generation_canary import canary
+from ragline.commands.generation_releases import releases
 from ragline.errors import UnknownCollectionError, UnknownGenerationError
 from ragline.storage import MAX_ROW_ID
 
@@ -37,6 +38,7 @@ def generation() -> None:
 
 
 generation.add_command(canary)
+generation.add_command(releases)
 
 
 def decision_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -40,6 +40,15 @@ def apply_release(
     )
 
 
+def find_changes(before: ReleasedSettings, after: ReleasedSettings) -> dict[str, Any]:
+    """Return the settings that differ between two releases, each with its value in `after`."""
+    old, new = (apply_release(CollectionSettings(name="any"), one) for one in (before, after))
+    values = read_released_part(new)
+    flat = {"reranker": values["reranker"]}
+    flat |= {f"search.{name}": value for name, value in values["search"].items()}
+    return {name: flat[name] for name in list_changed_settings(old, new)}
+
+
 def list_unreleased(settings: CollectionSettings, released: ReleasedSettings | None) -> list[str]:
     """Return the names of the settings that differ from the release; empty without a release."""
     return list_changed_settings(apply_release(settings, released), settings)

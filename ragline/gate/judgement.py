@@ -11,7 +11,7 @@ from time import perf_counter
 from ragline.code_version import read_code_version
 from ragline.confidence.stored_calibrations import FittedCalibration, has_calibration
 from ragline.configuration import CollectionSettings, Configuration
-from ragline.configuration.released_settings import list_changed_settings
+from ragline.configuration.released_settings import list_changed_settings, read_released_part
 from ragline.evaluation.calibration_run import read_fitted_queries, refresh_calibrations
 from ragline.evaluation.judged_documents import find_unknown_documents
 from ragline.gate.abstention import (
@@ -60,6 +60,7 @@ from ragline.gate.shadow_checks import check_shadow_reads
 from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.reading import DEFAULT_QRELS
+from ragline.lifecycle.forced_releases import use_compared_release
 from ragline.lifecycle.release_conditions import fingerprint_settings
 from ragline.lifecycle.releases import use_release
 from ragline.model_cache import ModelCache
@@ -208,19 +209,32 @@ class _Gate:
             pair.candidate | name_values(reranked.candidate),
         )
 
+    def _find_released_side(self, sides: tuple[Side, Side]) -> tuple[Side, CollectionSettings]:
+        """Return the side that uses the settings of the release now, and these settings.
+
+        It is the live generation, or the candidate if its settings were released by force.
+        """
+        live, candidate = sides
+        if candidate.generation_id == live.generation_id:
+            name = self.settings.name
+            now = use_release(self.database, self.configuration, name).collection(name)
+            if not list_changed_settings(now, self.settings):
+                return candidate, self.settings
+        return live, self.released
+
     def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
         """Calibrate the generations that need it.
 
         If there are queries without an answer to measure, both need a calibration. Otherwise the
         candidate needs one if the live generation has one, so that hits still have a confidence
         after the promotion. A generation that is compared with itself keeps the calibration for its
-        release.
+        release now.
         """
         folder = self.settings.golden or self.golden_folder
         live, candidate = sides
         chosen = []
         if golden.unanswerable:
-            chosen.append((live, self.released))
+            chosen.append(self._find_released_side(sides))
         if candidate.generation_id != live.generation_id and (
             chosen or has_calibration(self.database, live.generation_id)
         ):
@@ -285,7 +299,7 @@ def judge_candidate(
     """
     started_at, started = datetime.now(UTC), perf_counter()
     settings = configuration.collection(collection)
-    released = use_release(database, configuration, collection)
+    released = use_compared_release(database, configuration, collection, candidate_id)
     changed = list_changed_settings(released.collection(collection), settings)
     live, candidate = choose_generations(
         database, collection, candidate_id, has_new_settings=bool(changed)
@@ -339,4 +353,5 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         seconds=seconds,
         live_settings_fingerprint=fingerprint_settings(gate.released),
         changed_settings=tuple(list_changed_settings(gate.released, gate.settings)),
+        searched_settings=read_released_part(gate.settings),
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["passed", "refused", "undecided"]
 Verdict = Literal["passed", "refused", "undecidable"]
@@ -128,6 +129,7 @@ class GateReport:
     is a hash of the settings of the gate and of the candidate's searches.
     `live_settings_fingerprint` is the same hash for the live generation. `changed_settings` names
     the search settings that differ between the candidate and the live generation.
+    `searched_settings` contains the search settings of the candidate.
     """
 
     collection: str
@@ -154,3 +156,4 @@ class GateReport:
     abstention: tuple[Comparison, ...] = ()
     live_settings_fingerprint: str | None = None
     changed_settings: tuple[str, ...] = ()
+    searched_settings: Mapping[str, Any] | None = None

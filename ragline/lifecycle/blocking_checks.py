@@ -33,8 +33,8 @@ def record_blocking_checks(
         connection.execute(load_statement("lifecycle/record_blocking_checks"), parameters)
 
 
-def describe_failed_checks(connection: Connection, collection: str) -> str | None:
-    """Return one line that names the failed blocking checks of a collection, and what to do.
+def describe_failed_checks(connection: Connection, collection: str) -> tuple[str, str] | None:
+    """Return which blocking checks of a collection have failed, and what to do.
 
     Return None if no blocking check of its sources has failed.
     """
@@ -44,7 +44,5 @@ def describe_failed_checks(connection: Connection, collection: str) -> str | Non
         return None
     named = "; ".join(f"source {row.name} ({', '.join(row.failed_checks)})" for row in rows)
     sources = " ".join(row.name for row in rows)
-    return (
-        f"blocking checks have failed: {named}; correct the documents or the settings, then run "
-        f"`ragline sync {sources}`"
-    )
+    remedy = f"correct the documents or the settings, then run `ragline sync {sources}`"
+    return f"blocking checks have failed: {named}", remedy

@@ -345,8 +345,11 @@ def _describe_force(basis: Basis) -> str | None:
 
 
 def _make_note(decision: Decision, basis: Basis) -> ReleaseNote:
-    is_forced = basis.forceable_obstacle is not None
-    return ReleaseNote(decision.changed_by, decision.reason, basis.report_id, is_forced)
+    obstacle = basis.forceable_obstacle
+    return ReleaseNote(
+        decision.changed_by, decision.reason, basis.report_id,
+        is_forced=obstacle is not None, forced_against=None if obstacle is None else obstacle.cause,
+    )  # fmt: skip
 
 
 def _promote(

@@ -63,10 +63,11 @@ def find_resettled(
 
 
 def _describe_faults(chosen: Generation, collection: str, faults: Sequence[str]) -> Obstacle:
+    cause = f"does not agree with the ledger: {'; '.join(faults)}"
     return Obstacle(
-        f"generation {chosen.id} of {collection} does not agree with the ledger: "
-        f"{'; '.join(faults)}. Refuse it with `ragline generation refuse {chosen.id}`, and build "
-        f"it again with `ragline generation build {collection}`"
+        f"generation {chosen.id} of {collection} {cause}. Refuse it with `ragline generation "
+        f"refuse {chosen.id}`, and build it again with `ragline generation build {collection}`",
+        f"it {cause}",
     )
 
 

@@ -39,11 +39,13 @@ DECIDING_SPLITS = ("test", "gate")
 class Obstacle:
     """Why a candidate cannot be promoted now.
 
-    `text` is one line with the command that helps. `is_judgement_missing` says that a run of the
+    `text` is one line with the command that helps, and `cause` is the reason without the command,
+    for the record of a forced promotion. `is_judgement_missing` says that a run of the
     gate can remove the obstacle. `is_approval_missing` says that an approval can remove it.
     """
 
     text: str
+    cause: str | None = None
     is_judgement_missing: bool = False
     is_approval_missing: bool = False
 
@@ -136,9 +138,11 @@ def _find_check_obstacle(
     failed = describe_failed_checks(connection, settings.name)
     if failed is None:
         return None
+    cause, remedy = failed
     return Obstacle(
-        f"{_name_candidate(settings, generation)} cannot be promoted: {failed}, or promote it with "
-        f"`ragline generation promote {generation.id} --force --reason … --by …`"
+        f"{_name_candidate(settings, generation)} cannot be promoted: {cause}; {remedy}, or "
+        f"promote it with `ragline generation promote {generation.id} --force --reason … --by …`",
+        cause,
     )
 
 
@@ -154,12 +158,11 @@ def _find_gate_obstacle(
     try:
         outdated = _find_change(settings, released, live, report)
     except GoldenSetError as error:
-        return Obstacle(
-            f"{name} cannot be promoted, because its golden set cannot be read: {error}"
-        )
+        cause = f"its golden set cannot be read: {error}"
+        return Obstacle(f"{name} cannot be promoted, because {cause}", cause)
     if outdated is not None:
         text = f"{name} has no valid report of the gate: {outdated}; run {judge}"
-        return Obstacle(text, is_judgement_missing=True)
+        return Obstacle(text, outdated, is_judgement_missing=True)
     if report is None or report["verdict"] == "passed":
         return None
     reasons = report["reasons"]
@@ -170,7 +173,8 @@ def _find_gate_obstacle(
     return Obstacle(
         f"{name} did not pass the gate (report {report['id']}, {report['verdict']}): "
         f"{reasons[0]}{more} {refuse}, judge it again with {judge}, or promote it with "
-        f"`ragline generation promote {generation.id} --force --reason … --by …`"
+        f"`ragline generation promote {generation.id} --force --reason … --by …`",
+        f"report {report['id']} of the gate is {report['verdict']}: {reasons[0]}{more}",
     )
 
 

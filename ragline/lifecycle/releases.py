@@ -20,10 +20,12 @@ from sqlalchemy import Connection
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import (
     apply_release,
+    find_changes,
     list_unreleased,
     read_released_part,
 )
 from ragline.errors import UnknownCollectionError
+from ragline.lifecycle.generation_records import check_collection
 from ragline.lifecycle.generations import Generation
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -31,12 +33,16 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNote:
-    """Who makes a release, why, on which report of the gate, and whether it is forced."""
+    """Who makes a release, why, on which report of the gate, and whether it is forced.
+
+    `forced_against` says what a forced release is made in spite of.
+    """
 
     released_by: str
     reason: str | None = None
     report_id: int | None = None
     is_forced: bool = False
+    forced_against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,18 @@ class Release:
     reason: str | None
     report_id: int | None
     is_forced: bool
+    forced_against: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRelease(Release):
+    """A release in the list of all. `changes` has the settings that differ from the one before.
+
+    Each setting has its new value. `is_now` says that searches use this release.
+    """
+
+    changes: Mapping[str, Any]
+    is_now: bool
 
 
 def find_release(
@@ -79,6 +97,27 @@ def find_release(
     statement = load_statement("lifecycle/select_release")
     row = connection.execute(statement, parameters).mappings().first()
     return None if row is None else Release(**row)
+
+
+def list_releases(database: Database, collection: str) -> list[ListedRelease]:
+    """Return the releases of a collection, oldest first. The first one changes no setting.
+
+    Raises:
+        UnknownCollectionError: the database has no collection of this name.
+    """
+    with database.connect() as connection:
+        check_collection(connection, collection)
+        statement = load_statement("lifecycle/select_releases")
+        rows = connection.execute(statement, {"collection": collection}).mappings().all()
+    before = [rows[0], *rows[:-1]] if rows else []
+    return [
+        ListedRelease(
+            **row,
+            changes=find_changes(earlier["settings"], row["settings"]),
+            is_now=row is rows[-1],
+        )
+        for earlier, row in zip(before, rows, strict=True)
+    ]
 
 
 def find_rollback_target(
@@ -165,8 +204,7 @@ def return_settings(
     assert now is not None
     row = (target.generation_id, target.settings, target.previous_id, _hold(now, target.settings))
     _insert(connection, collection, row, note)
-    earlier = apply_release(CollectionSettings(name=collection), target.settings)
-    return list_unreleased(earlier, now.settings)
+    return list(find_changes(now.settings, target.settings))
 
 
 def find_unreleased(connection: Connection, settings: CollectionSettings) -> list[str]:
@@ -228,5 +266,6 @@ def _insert(
         "reason": note.reason,
         "report_id": note.report_id,
         "is_forced": note.is_forced,
+        "forced_against": note.forced_against,
     }
     connection.execute(load_statement("lifecycle/insert_release"), parameters)

@@ -17,6 +17,7 @@ from ragline.alarms import (
     find_release_alarms,
 )
 from ragline.errors import ConfigurationError
+from ragline.lifecycle.forced_releases import ForcedRelease, list_forced_releases
 from ragline.storage.statements import load_statement
 
 # The names of the columns about a quality drop begin with this text. These columns are null if
@@ -32,7 +33,8 @@ class CollectionStatus:
     `building`, `retired` and `candidates` count the generations in these states. If the configured
     generation could not be built, `build_error` is the reason. `notice` says what an operator must
     decide; only `ragline status` sets it. `forced_promotion` describes the forced promotion of the
-    live generation. It is None if there was none, or if a later gate has passed the generation.
+    live generation, or the forced release of its search settings. It is None if there was none, or
+    if a later gate has passed what was forced.
     """
 
     collection: str
@@ -56,15 +58,16 @@ class CollectionStatus:
 def read_collections(connection: Connection) -> list[CollectionStatus]:
     """Return the status of each collection that was synced at least once, sorted by name."""
     rows = connection.execute(load_statement("status/select_collection_states")).mappings()
-    return [_describe_collection(row) for row in rows]
+    forced = {one.collection: one for one in list_forced_releases(connection)}
+    return [_describe_collection(row, forced.get(row["collection"])) for row in rows]
 
 
-def _describe_collection(row: RowMapping) -> CollectionStatus:
+def _describe_collection(row: RowMapping, release: ForcedRelease | None) -> CollectionStatus:
     facts: dict[str, Any] = {
         name: value for name, value in row.items() if not name.startswith(DROP_PREFIX)
     }
     drop = {name.removeprefix(DROP_PREFIX): row[name] for name in row if name not in facts}
-    forced, unpassed = _take_forced(facts), _take_unpassed(facts)
+    forced, unpassed = _take_forced(facts, release), _take_unpassed(facts)
     alarms = find_collection_alarms(
         row["collection"],
         build_error=row["build_error"],
@@ -81,9 +84,16 @@ def _describe_collection(row: RowMapping) -> CollectionStatus:
     )
 
 
-def _take_forced(values: dict[str, Any]) -> ForcedPromotion | None:
-    at, by, reason = (values.pop(f"forced_{name}") for name in ("at", "by", "reason"))
-    return None if at is None else ForcedPromotion(at, by, reason)
+def _take_forced(values: dict[str, Any], release: ForcedRelease | None) -> ForcedPromotion | None:
+    """Return what was forced. The gate judges forced settings first, so they come first."""
+    names = ("at", "by", "reason", "against")
+    at, by, reason, against = (values.pop(f"forced_{name}") for name in names)
+    if release is not None:
+        return ForcedPromotion(
+            release.released_at, release.released_by, release.reason, release.forced_against,
+            release.changed_settings,
+        )  # fmt: skip
+    return None if at is None else ForcedPromotion(at, by, reason, against)
 
 
 def _take_unpassed(values: dict[str, Any]) -> UnpassedCandidate | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import json
 import os
 import subprocess
 import threading
@@ -28,7 +29,7 @@ from sqlalchemy import text
 
 from assets.documents import PLAUSIBLE, REACHABLE
 from assets.entry_checks import FORGOTTEN, FULL_PROOF, SYNCED, VISIBLE
-from assets.promotion_check import KEEPS_QUALITY, judge_online_quality
+from assets.promotion_check import KEEPS_QUALITY, NOT_FORCED, judge_promotion_checks
 from dagster_project.sensors import judge_source_checks
 from ragline.alarms import Alarm
 from ragline.configuration import CollectionSettings, Configuration
@@ -46,7 +47,15 @@ from ragline.errors import (
     SourceUnavailableError,
     UnsupportedFormatError,
 )
+from ragline.lifecycle.blocking_checks import record_blocking_checks
 from ragline.lifecycle.documents import sync_documents
+from ragline.lifecycle.generation_builds import build_generation
+from ragline.lifecycle.generation_decisions import (
+    Decision,
+    promote_candidate,
+    refuse_generation,
+    roll_back,
+)
 from ragline.lifecycle.ledger import record_reachable, record_unreachable
 from ragline.lifecycle.refused_source_moves import refuse_moved_source
 from ragline.lifecycle.requested_removals import confirm_removals
@@ -62,6 +71,7 @@ from ragline.sources.settings import SourceSettings
 from ragline.sources.sql.settings import SqlSettings
 from ragline.sources.web.settings import WebSettings
 from ragline.status import Status, read_status
+from ragline.storage.statements import load_statement
 from retrieval_api.access.callers import Caller
 from retrieval_api.observation.pipeline_metrics import describe_status
 from retrieval_api.operations.collections import describe_freshness
@@ -162,7 +172,11 @@ class Bench:
         """The checks that the sensor reports as failed."""
         status = self.read()
         results = [result for source in status.sources for result in judge_source_checks(source)]
-        results += [judge_online_quality(collection) for collection in status.collections]
+        results += [
+            result
+            for collection in status.collections
+            for result in judge_promotion_checks(collection)
+        ]
         return [str(result.check_name) for result in results if not result.passed]
 
 
@@ -504,20 +518,21 @@ def configure_again(bench: Bench) -> None:
     bench.configured = {"tree"}
 
 
-def search_without_hits(bench: Bench) -> None:
-    """Promote a second generation, whose searches find nothing."""
+def promote_worse(bench: Bench, **change: float) -> None:
+    """Promote a second generation, whose searches are worse."""
     bench.change_settings(chunking={"max_tokens": 16, "overlap_tokens": 0})
     bench.sync()
     promoted_at = datetime.now(UTC)
     traffic = Traffic(bench.database, "tree", np.random.default_rng(1))
     for day in range(1, 8):
         traffic.add(1, promoted_at - timedelta(days=day), timedelta(hours=2), 100)
-    replace(traffic, empty=0.9).add(2, promoted_at, timedelta(hours=1), 150)
+    replace(traffic, **change).add(2, promoted_at, timedelta(hours=1), 150)
     watch_until(bench, timedelta(hours=1))
 
 
 def search_with_success(bench: Bench) -> None:
-    traffic = Traffic(bench.database, "tree", np.random.default_rng(2))
+    chance = np.random.default_rng(2)
+    traffic = Traffic(bench.database, "tree", chance, empty=0.0, unsure=0.0)
     traffic.add(2, datetime.now(UTC) + timedelta(hours=2), timedelta(minutes=30), 250)
     watch_until(bench, timedelta(hours=3))
 
@@ -525,6 +540,53 @@ def search_with_success(bench: Bench) -> None:
 def watch_until(bench: Bench, after: timedelta) -> None:
     (settings,) = bench.run_context.configuration.collections
     watch_collection(bench.database, settings, datetime.now(UTC) + after)
+
+
+FORCED = Decision("ada", "the check is wrong", is_forced=True)
+
+
+def force_promotion(bench: Bench) -> None:
+    """Promote a candidate although a blocking check has failed."""
+    bench.change_settings(build="manual", language="german")
+    with bench.run_context as run_context:
+        build_generation(run_context, "tree", FORCED)
+    promote_by_force(bench)
+
+
+def force_settings(bench: Bench) -> None:
+    bench.change_settings(build="manual", search={"vector_weight": 0.9})
+    promote_by_force(bench)
+
+
+def promote_by_force(bench: Bench) -> None:
+    record_blocking_checks(bench.database, "tree", "documents", {"has_text": False})
+    promote_candidate(bench.database, bench.run_context.configuration, "tree", FORCED)
+
+
+def roll_back_force(bench: Bench) -> None:
+    roll_back(bench.database, "tree", Decision("ada", "the check is right"))
+
+
+def judge_too_few_queries(bench: Bench) -> None:
+    """A sync builds a candidate. The stored report is that of a gate with too few queries."""
+    golden = bench.home / "golden"
+    (golden / "qrels").mkdir(parents=True)
+    (golden / "queries.jsonl").write_text('{"_id": "q", "text": "What anna has to say"}', "utf-8")
+    judgements = "query-id\tcorpus-id\tscore\nq\tanna.md\t1"
+    (golden / "qrels" / "test.tsv").write_text(judgements, "utf-8")
+    bench.change_settings(golden=golden, language="german")
+    bench.sync()
+    report = {
+        "collection": "tree", "candidate_id": 2, "live_id": 1, "verdict": "undecidable",
+        "report": json.dumps({"reasons": ["too few queries"]}), "golden_set_version": "1",
+        "code_version": "1", "seed": 1, "asked_by": "run sync",
+    }  # fmt: skip
+    with bench.database.begin() as connection:
+        connection.execute(load_statement("gate/insert_report"), report)
+
+
+def refuse_candidate(bench: Bench) -> None:
+    refuse_generation(bench.database, 2, Decision("ada", "worse hits"))
 
 
 DELETE_ENTRY = "delete from ragline.entries_1 where document_id = 'bert.md' and ordinal = 0"
@@ -656,7 +718,23 @@ CONDITIONS = [
     ),
     Condition(
         "searches find nothing after a promotion", "quality_dropped", KEEPS_QUALITY,
-        search_without_hits, search_with_success,
+        functools.partial(promote_worse, empty=0.9), search_with_success,
+    ),
+    Condition(
+        "searches have a low confidence after a promotion", "quality_dropped", KEEPS_QUALITY,
+        functools.partial(promote_worse, unsure=0.9), search_with_success,
+    ),
+    Condition(
+        "a person forces the promotion of a candidate", "promotion_forced", NOT_FORCED,
+        force_promotion, roll_back_force,
+    ),
+    Condition(
+        "a person forces the release of changed search settings", "promotion_forced", NOT_FORCED,
+        force_settings, roll_back_force,
+    ),
+    Condition(
+        "the gate does not pass the candidate of a sync", "candidate_not_passed", None,
+        judge_too_few_queries, refuse_candidate,
     ),
 ]  # fmt: skip
 

@@ -10,19 +10,24 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from dagster import materialize
+from dagster import AssetCheckResult, AssetCheckSeverity, materialize
 from planted_candidates import CONFIGURATION, damage, plant_candidate, write_collection
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from assets.candidate import GATE_CHECKS, build_candidate, name_check
+from assets.promotion_check import build_force_check
 from assets.search_index import check_index
 from ragline.commands.generation import generation
 from ragline.configuration import Configuration
-from ragline.errors import GenerationStateError, PromotionRefusedError
+from ragline.errors import (
+    GenerationStateError,
+    PromotionRefusedError,
+    UnknownCollectionError,
+)
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.publication import publish_collection
-from ragline.gate.stored_reports import list_reports, store_report
+from ragline.gate.stored_reports import list_reports, read_report, store_report
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.generation_builds import build_generation
@@ -317,7 +322,7 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     ((name, severity, said),) = read_alarms(notes)
     assert (name, severity) == ("promotion_forced", "warning")
     assert f"ada promoted generation {candidate} of collection notes" in said
-    assert "(urgent)" in said
+    assert "(urgent), in spite of this: the gate has not judged it; judge it with" in said
     (state,) = read_status(notes.database).collections
     assert state.forced_promotion is not None
     assert state.forced_promotion.forced_by == "ada"
@@ -331,6 +336,81 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     (report,) = list_reports(notes.database, generation_id=candidate)
     assert (report.live_id, report.verdict) == (1, "passed")
     assert read_alarms(notes) == []
+
+
+def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Notes) -> None:
+    too_few = "golden: ./golden\n    gate: {min_queries: 1000}\n    search: {vector_weight: 0.6}"
+    notes.use(("golden: ./golden", too_few))
+    report = notes.judge(1)
+    forced = Decision("ada", "urgent", is_forced=True)
+    promotion = promote_by_id(notes.database, notes.configuration, 1, forced)
+    assert (promotion.is_forced, promotion.report_id) == (True, report)
+    ((name, severity, said),) = read_alarms(notes)
+    assert (name, severity) == ("promotion_forced", "warning")
+    assert said.startswith(
+        "ada released search settings (search.vector_weight) of collection notes by force "
+        f"(urgent), in spite of this: report {report} of the gate is undecidable: "
+    )
+    assert "`ragline gate notes --candidate 1`" in said
+    assert "the alarm ends when a gate passes them" in said
+    (state,) = read_status(notes.database).collections
+    assert state.forced_promotion is not None
+    assert state.forced_promotion.settings == ("search.vector_weight",)
+    # A rollback ends it, and the return to the settings begins it again.
+    roll_back(notes.database, "notes", ADA)
+    assert read_alarms(notes) == []
+    promote_by_id(notes.database, notes.configuration, 1, forced)
+    # A gate that passes other settings does not end it.
+    notes.use((CHANGED_SEARCH[0], CHANGED_SEARCH[1].replace("0.6", "0.4")))
+    assert read_report(notes.database, notes.judge(1)).verdict == "passed"
+    assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
+    # The forced settings are judged against those of the release before.
+    notes.use(CHANGED_SEARCH)
+    passed = read_report(notes.database, notes.judge(1))
+    assert passed.verdict == "passed"
+    assert passed.report.live is not None
+    assert (passed.report.live.id, passed.report.changed_settings) == (1, ("search.vector_weight",))
+    assert read_alarms(notes) == []
+    # Searches did not change.
+    listed = json.loads(notes.command("releases", "notes", "--json").stdout)["releases"]
+    assert [(one["changes"], one["is_forced"], one["is_now"]) for one in listed] == [
+        ({}, False, False),
+        ({"search.vector_weight": 0.6}, True, False),
+        ({"search.vector_weight": 0.5}, False, False),
+        ({"search.vector_weight": 0.6}, True, True),
+    ]
+    assert [one["settings"]["search"]["vector_weight"] for one in listed] == [0.5, 0.6, 0.5, 0.6]
+    lines = notes.command("releases", "notes").stdout.splitlines()
+    assert "generation 1, no changed setting, by run first: it is complete" in lines[0]
+    assert (
+        f"search.vector_weight is now 0.6, gate report {report}, by ada: urgent; forced"
+        in (lines[1])
+    )
+    assert "(searches use it)" in lines[3]
+    unknown = notes.command("releases", "nowhere")
+    assert isinstance(unknown.exception, UnknownCollectionError)
+
+
+def test_check_warns_of_a_forced_promotion_until_a_gate_passes_it(notes: Notes) -> None:
+    (settings,) = notes.configuration.collections
+    check = build_force_check(settings)
+
+    def evaluate() -> AssetCheckResult:
+        with notes.open() as run_context:
+            result = check(run_context=run_context)
+        assert isinstance(result, AssetCheckResult)
+        return result
+
+    assert evaluate().passed
+    candidate = plant_candidate(notes.database)
+    forced = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, candidate, forced)
+    failed = evaluate()
+    assert (failed.passed, failed.severity) == (False, AssetCheckSeverity.WARN)
+    said = failed.metadata["promotion_forced"].value
+    assert f"ada promoted generation {candidate}" in str(said)
+    notes.judge(candidate)
+    assert evaluate().passed
 
 
 def test_collection_without_a_golden_set_needs_only_the_sync_proof(notes: Notes) -> None:

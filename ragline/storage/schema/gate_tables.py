@@ -87,5 +87,7 @@ releases = Table(
     Column("reason", Text, nullable=True),
     Column("report_id", BigInteger, nullable=True),
     Column("is_forced", Boolean, nullable=False, server_default=text("false")),
+    # What the release was forced in spite of.
+    Column("forced_against", Text, nullable=True),
     Index("releases_collection_id_id_idx", "collection_id", "id"),
 )

@@ -8,7 +8,8 @@ insert into ragline.releases (
   released_by,
   reason,
   report_id,
-  is_forced
+  is_forced,
+  forced_against
 )
 select
   c.id,
@@ -19,6 +20,7 @@ select
   cast(:released_by as text),
   cast(:reason as text),
   cast(:report_id as bigint),
-  cast(:is_forced as boolean)
+  cast(:is_forced as boolean),
+  cast(:forced_against as text)
 from ragline.collections as c
 where c.name = cast(:collection as text)

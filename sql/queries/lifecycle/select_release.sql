@@ -1,16 +1,7 @@
 -- Returns the last release of a collection, which is the release now. With :generation_id, it is the
 -- last release of this generation, and with :release_id, it is this release. One row or none.
 select
-  r.id,
-  r.generation_id,
-  r.settings,
-  r.previous_id,
-  r.held_settings,
-  r.released_at,
-  r.released_by,
-  r.reason,
-  r.report_id,
-  r.is_forced
+{columns/release}
 from ragline.releases as r
 join ragline.collections as c on c.id = r.collection_id
 where

@@ -42,6 +42,7 @@ select
   forced.forced_at,
   forced.forced_by,
   forced.forced_reason,
+  forced.forced_against,
   unpassed.unpassed_candidate,
   unpassed.unpassed_report,
   unpassed.unpassed_verdict,
@@ -84,7 +85,14 @@ left join lateral (
   select
     v.changed_at as forced_at,
     v.changed_by as forced_by,
-    v.reason as forced_reason
+    v.reason as forced_reason,
+    (
+      select r.forced_against
+      from ragline.releases as r
+      where r.generation_id = g.id and r.is_forced and r.released_at >= v.changed_at
+      order by r.id
+      limit 1
+    ) as forced_against
   from ragline.generation_events as v
   where
     v.generation_id = g.id
@@ -98,7 +106,7 @@ left join lateral (
         and r.live_id <> g.id
         and r.created_at > v.changed_at
         and (
-          r.verdict = 'passed'
+          (r.verdict = 'passed' and r.report ->> 'split' in ('test', 'gate'))
           -- Without a golden set, a person decides on the report.
           or (
             r.verdict = 'undecidable'
