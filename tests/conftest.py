@@ -37,6 +37,7 @@ from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.run_context import RunContext
+from ragline.parsing.parser_pool import ParserPool
 from ragline.storage.database import Database, connect_database, prepare_database, read_url
 from ragline.storage.embedded_postgres import embedded_postgres
 
@@ -277,12 +278,21 @@ def configure(
     return write
 
 
+@pytest.fixture(scope="session")
+def parsers() -> Iterator[ParserPool]:
+    """Parser processes for all runs of a worker. A new process needs up to two seconds."""
+    with ParserPool() as pool:
+        yield pool
+
+
 @pytest.fixture
-def make_run_context(database: Database, embedder: Embedder) -> Callable[..., RunContext]:
+def make_run_context(
+    database: Database, embedder: Embedder, parsers: ParserPool
+) -> Callable[..., RunContext]:
     """Makes a run context with the test's database and the real model."""
 
     def make(configuration: Configuration, run_id: str = "test-run") -> RunContext:
-        run_context = RunContext(configuration, database, run_id)
+        run_context = RunContext(configuration, database, run_id, shared_parsers=parsers)
         run_context.models.add_embedder(DEFAULT_MODEL, embedder)
         return run_context
 

@@ -49,6 +49,8 @@ class RunContext:
         backend: The backend of the embedders, as in `load_embedder`.
         configuration_fault: Why the configuration file was not used. In this case `configuration`
             is the last valid one.
+        shared_parsers: Parser processes that the caller uses for several runs and closes. Without
+            them, the run starts its own.
         refusals: Why the settings of each collection are refused. The value is None for accepted
             settings.
         failures: The first error of each generation that failed in this run, by generation id.
@@ -65,6 +67,7 @@ class RunContext:
     progress: Progress = field(default_factory=SilentProgress)
     backend: str = "auto"
     configuration_fault: ConfigurationError | None = None
+    shared_parsers: ParserPool | None = field(default=None, repr=False)
     refusals: dict[str, Refusal | None] = field(default_factory=dict, repr=False)
     failures: dict[int, Exception] = field(default_factory=dict, repr=False)
     paused_builds: set[tuple[str, int]] = field(default_factory=set, repr=False)
@@ -116,6 +119,8 @@ class RunContext:
     @property
     def parsers(self) -> ParserPool:
         """The processes that parse documents. They are used for all batches of the run."""
+        if self.shared_parsers is not None:
+            return self.shared_parsers
         if self._parsers is None:
             self._parsers = ParserPool()
         return self._parsers

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from queue import Empty, SimpleQueue
+from dataclasses import dataclass, field
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -22,15 +23,30 @@ MAX_QUEUED_BYTES = 64 * 1024 * 1024
 
 Input = TypeVar("Input", bound=ParserInput)
 Result = ParsedDocument | DocumentError
-_Answer = tuple[Any, Result]
-_Job = tuple[ParserInput, "SimpleQueue[_Answer]"]
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call of `parse_documents`, to which the processes send their answers.
+
+    `start_error` is the reason why a process could not be started during the call. If `is_over` is
+    true, the caller has stopped, and its queued documents are not parsed.
+    """
+
+    answers: SimpleQueue[tuple[Any, Result]] = field(default_factory=SimpleQueue)
+    start_error: str | None = None
+    is_over: bool = False
+
+
+_Job = tuple[ParserInput, _Call]
 
 
 class ParserPool:
     """Processes that parse documents. They are started when there is a document to parse.
 
     Each process has a thread that sends documents and enforces the limits. So the limits also apply
-    while the caller works on a result. `custom_readers` maps a suffix to `module:function`.
+    while the caller works on a result. Several threads can use one pool at the same time.
+    `custom_readers` maps a suffix to `module:function`.
     """
 
     def __init__(
@@ -46,8 +62,6 @@ class ParserPool:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._is_stopping = threading.Event()
-        # The reason why a process could not be started during the current call.
-        self._start_error: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -76,8 +90,7 @@ class ParserPool:
         document while the documents that it has taken contain 64 MiB or more. If no process can be
         started, the error of each document is `ParserUnavailableError`.
         """
-        self._start_error = None
-        answers: SimpleQueue[_Answer] = SimpleQueue()
+        call = _Call()
         waiting = iter(documents)
         queued, queued_bytes, is_exhausted = 0, 0, False
         try:
@@ -88,14 +101,14 @@ class ParserPool:
                         is_exhausted = True
                     else:
                         queued, queued_bytes = queued + 1, queued_bytes + len(document.content)
-                        self._enqueue((document, answers), queued)
+                        self._enqueue((document, call), queued)
                 if queued == 0:
                     return
-                document, result = answers.get()
+                document, result = call.answers.get()
                 queued, queued_bytes = queued - 1, queued_bytes - len(document.content)
                 yield document, result
         finally:
-            self._drop_jobs()
+            call.is_over = True
 
     def _has_room(self, queued: int, queued_bytes: int) -> bool:
         return queued == 0 or (queued < 2 * self._workers and queued_bytes < MAX_QUEUED_BYTES)
@@ -108,33 +121,26 @@ class ParserPool:
             self._threads.append(thread)
             thread.start()
 
-    def _drop_jobs(self) -> None:
-        """Remove queued documents whose caller stopped before the end."""
-        while True:
-            try:
-                self._jobs.get_nowait()
-            except Empty:
-                return
-
     def _work(self) -> None:
         with ParserChild(self._limits, self._custom_readers, self._is_stopping) as child:
             while (job := self._jobs.get()) is not None and not self._is_stopping.is_set():
-                document, answers = job
-                answers.put((document, self._parse(child, document)))
+                document, call = job
+                if not call.is_over:
+                    call.answers.put((document, _parse(child, document, call)))
 
-    def _parse(self, child: ParserChild, document: ParserInput) -> Result:
-        """Return the parse of a document, or its error.
 
-        A failed start of a process is not repeated in the same call of `parse_documents`.
-        """
-        start_error = self._start_error
-        if start_error is not None:
-            return ParserUnavailableError(start_error)
-        try:
-            return child.parse_document(document)
-        except Exception as error:  # noqa: BLE001  the thread must answer every document
-            self._start_error = f"{error}" or type(error).__name__
-            return ParserUnavailableError(self._start_error)
+def _parse(child: ParserChild, document: ParserInput, call: _Call) -> Result:
+    """Return the parse of a document, or its error.
+
+    A failed start of a process is not repeated in the same call of `parse_documents`.
+    """
+    if call.start_error is not None:
+        return ParserUnavailableError(call.start_error)
+    try:
+        return child.parse_document(document)
+    except Exception as error:  # noqa: BLE001  the thread must answer every document
+        call.start_error = f"{error}" or type(error).__name__
+        return ParserUnavailableError(call.start_error)
 
 
 def _count_processors() -> int:

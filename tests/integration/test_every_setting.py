@@ -230,16 +230,6 @@ def list_loadable() -> list[Any]:
     return cases
 
 
-class SharedRunContext(HashRunContext):
-    """Its parser processes outlive it: starting them takes longer than a sync."""
-
-    shared: ParserPool
-
-    @property
-    def parsers(self) -> ParserPool:
-        return self.shared
-
-
 class Live:
     """A collection that is served, over a source of one kind."""
 
@@ -263,9 +253,10 @@ class Live:
 
     def sync(self) -> None:
         configuration = load_configuration(self.folder / "ragline.yaml")
-        run_context = SharedRunContext(configuration, self.database, "run")
+        run_context = HashRunContext(
+            configuration, self.database, "run", shared_parsers=self.parsers
+        )
         run_context.models = {"hash": self.embedder}
-        run_context.shared = self.parsers
         sync(run_context)
 
     def _without_address(self, entry: str) -> str:
@@ -338,13 +329,6 @@ def live_of(
             return live
 
         yield make
-
-
-@pytest.fixture(scope="module")
-def parsers() -> Iterator[ParserPool]:
-    pool = ParserPool()
-    yield pool
-    pool.close()
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def pushable(indexed_collection: Configuration) -> Iterator[RunningService]:
 @pytest.fixture
 def client(running: RunningService) -> Iterator[httpx2.Client]:
     """A client of the running service."""
-    with httpx2.Client(base_url=running.url, timeout=30) as client:
+    with httpx2.Client(base_url=running.url, timeout=30, verify=False) as client:
         yield client
 
 
