@@ -1,6 +1,7 @@
 """Fixtures that all tests share: a real Postgres server, a database for each test, and real data.
 
-A template database is migrated once and copied for each test, which takes about 50 ms.
+A template database is migrated once and copied for each test, which takes about 50 ms. Modules
+whose tests need the same rows share a database in the same way (`database_copies`).
 RAGLINE_TEST_DATABASE_URL names a server to use instead of the embedded one. Its user needs the
 permission to create databases. RAGLINE_TEST_SESSION names the folder that the workers share, for a
 test run within a test.
@@ -17,12 +18,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import uuid
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
+from database_copies import DatabaseServer, read_database_name
 from filelock import FileLock
 from hypothesis import settings
 from naughty_strings import list_naughty_strings
@@ -182,8 +184,10 @@ def model_cache(session_folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def embedder(model_cache: Path) -> Embedder:
-    """The real model."""
-    return load_embedder(DEFAULT_MODEL, cache=model_cache)
+    """The real model. It remembers queries, because many tests ask those of one golden set."""
+    loaded = load_embedder(DEFAULT_MODEL, cache=model_cache)
+    vars(loaded)["embed_query"] = cache(loaded.embed_query)
+    return loaded
 
 
 @pytest.fixture(scope="session")
@@ -206,42 +210,61 @@ def server(session_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def template(server: str) -> Iterator[str]:
-    """The name of a migrated database without rows, also for Dagster; one for each worker."""
-    name = f"template_{uuid.uuid4().hex[:12]}"
-    _execute(server, f"create database {name}")
-    database = connect_database(_address(server, name))
-    prepare_database(database)
-    create_dagster_tables(database)
-    database.engine.dispose()
-    yield name
-    _execute(server, f"drop database {name}")
+def database_server(
+    server: str,
+    make_shared: Callable[[str, Callable[[Path], None]], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[DatabaseServer]:
+    """The server, on which tests make databases.
+
+    The embedded server ends with its databases. On a stated server, each worker makes its own
+    shared databases, and drops them at its end.
+    """
+    is_stated = "RAGLINE_TEST_DATABASE_URL" in os.environ
+    own: list[Path] = []
+
+    def make_own(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = tmp_path_factory.getbasetemp() / name
+        if folder not in own:
+            folder.mkdir()
+            fill(folder)
+            own.append(folder)
+        return folder
+
+    # A new connection takes 10 ms.
+    with _connect(server) as connection:
+        yield (made := DatabaseServer(server, connection, make_own if is_stated else make_shared))
+        for folder in own:
+            made.drop(read_database_name((folder / "address").read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")
-def administration(server: str) -> Iterator[psycopg.Connection]:
-    """A connection that creates and drops the databases of tests. A new one takes 10 ms."""
-    with _connect(server) as connection:
-        yield connection
+def template(database_server: DatabaseServer) -> str:
+    """The name of a migrated database without rows, also for Dagster."""
+
+    def migrate(_: Path, url: str) -> None:
+        database = connect_database(url)
+        prepare_database(database)
+        create_dagster_tables(database)
+        database.engine.dispose()
+
+    return database_server.share("template", "template1", migrate).name
 
 
 @pytest.fixture
 def make_database_url(
-    server: str, template: str, administration: psycopg.Connection
+    database_server: DatabaseServer, template: str
 ) -> Iterator[Callable[[], str]]:
     """Makes new databases and returns their addresses; drops them after the test."""
-    names: list[str] = []
+    made: list[str] = []
 
     def make() -> str:
-        names.append(f"test_{uuid.uuid4().hex[:12]}")
-        # Copying the files takes half the time of the default, which writes each page to the log.
-        statement = f"create database {names[-1]} template {template} strategy file_copy"
-        administration.execute(statement.encode())
-        return _address(server, names[-1])
+        made.append(database_server.create(template))
+        return made[-1]
 
     yield make
-    for name in names:
-        administration.execute(f"drop database if exists {name} with (force)".encode())
+    for url in made:
+        database_server.drop(read_database_name(url))
 
 
 @pytest.fixture

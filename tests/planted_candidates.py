@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import psycopg
-from database_copies import copy_database
+from database_copies import DatabaseServer, SharedDatabase
 from sqlalchemy import text
 
 from ragline.configuration import load_configuration
@@ -92,28 +90,32 @@ def write_collection(folder: Path) -> None:
     (folder / "golden" / "qrels" / "test.tsv").write_text(content, encoding="utf-8")
 
 
-@contextmanager
-def sync_collection(
-    folder: Path,
+def share_collection(
+    server: DatabaseServer,
+    name: str,
+    template: str,
     configuration: str,
-    databases: tuple[psycopg.Connection, str, str],
     embedder: Embedder,
     run_stages: Callable[[RunContext], object],
-) -> Iterator[str]:
-    """Write the collection to a folder and sync it; yield the address of its database.
+    prepare: Callable[[Path, Database], None] = lambda _folder, _database: None,
+) -> SharedDatabase:
+    """The collection, written and synced once for all workers, with its database.
 
-    `databases` is a connection that creates databases, the address of the server, and the name of a
-    migrated database. No connection to the new database stays open, so that it can be copied.
+    `name` is the name of the shared database, and `template` that of a migrated database.
+    `prepare` changes the files or the rows after the sync.
     """
-    write_collection(folder)
-    (folder / "ragline.yaml").write_text(configuration, encoding="utf-8")
-    with copy_database(*databases) as url:
+
+    def fill(folder: Path, url: str) -> None:
+        write_collection(folder)
+        (folder / "ragline.yaml").write_text(configuration, encoding="utf-8")
         database = connect_database(url)
         run_context = RunContext(load_configuration(folder / "ragline.yaml"), database, "sync")
         run_context.models.add_embedder(embedder.space.model, embedder)
         run_stages(run_context)
+        prepare(folder, database)
         database.engine.dispose()
-        yield url
+
+    return server.share(name, template, fill)
 
 
 def plant_candidate(

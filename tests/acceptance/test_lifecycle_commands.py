@@ -7,15 +7,20 @@ through the shell is tests/acceptance/test_sync_command.py.
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from command_process import start_command
+from database_copies import DatabaseServer, SharedDatabase
 
 from ragline.commands import QUIET, main
 
@@ -75,42 +80,85 @@ class CommandLine:
             assert connection.execute(statement.encode()).rowcount > 0
 
 
+def write_documents(folder: Path) -> None:
+    """Write the configuration and two documents."""
+    (folder / "ragline.yaml").write_text(CONFIGURATION, "utf-8")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "harbour.md").write_bytes(b"# Harbour\n\nThe ferry leaves at seven.\n")
+    (folder / "notes" / "tea.md").write_bytes(b"# Tea\n\nTea is picked by hand.\n")
+
+
+@pytest.fixture(scope="module")
+def synced_notes(
+    database_server: DatabaseServer, template: str, model_cache: Path
+) -> SharedDatabase:
+    """Two documents that are fine, one that is damaged and one that is refused, after a sync."""
+
+    def fill(folder: Path, url: str) -> None:
+        write_documents(folder)
+        (folder / "notes" / "broken.pdf").write_bytes(BROKEN)
+        (folder / "notes" / "empty.md").write_bytes(EMPTY)
+        (folder / ".ragline").mkdir()
+        (folder / ".ragline" / "models").symlink_to(model_cache)
+        environment = {**os.environ, **QUIET, "RAGLINE_DATABASE_URL": url}
+        with start_command(["sync"], folder, environment) as command:
+            _, errors = command.communicate(timeout=300)
+        assert command.returncode == 0, errors
+
+    model_cache.mkdir(exist_ok=True)
+    return database_server.share("commands", template, fill)
+
+
 @pytest.fixture
-def ragline(
+def open_command_line(
     tmp_path: Path,
-    database_url: str,
     model_cache: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> CommandLine:
-    (tmp_path / "ragline.yaml").write_text(CONFIGURATION, "utf-8")
-    (tmp_path / "notes").mkdir()
-    (tmp_path / ".ragline").mkdir()
-    model_cache.mkdir(exist_ok=True)
-    (tmp_path / ".ragline" / "models").symlink_to(model_cache)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", sys.argv)
-    for name, value in {**QUIET, "RAGLINE_DATABASE_URL": database_url, "COLUMNS": "300"}.items():
-        monkeypatch.setenv(name, value)
-    command_line = CommandLine(tmp_path, database_url, capsys)
-    command_line.write("harbour.md", b"# Harbour\n\nThe ferry leaves at seven.\n")
-    command_line.write("tea.md", b"# Tea\n\nTea is picked by hand.\n")
-    return command_line
+) -> Callable[[str], CommandLine]:
+    """Opens the command line in the folder of the test, with a database."""
+
+    def open_it(url: str) -> CommandLine:
+        if not (tmp_path / ".ragline").exists():
+            (tmp_path / ".ragline").mkdir()
+            model_cache.mkdir(exist_ok=True)
+            (tmp_path / ".ragline" / "models").symlink_to(model_cache)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", sys.argv)
+        for name, value in {**QUIET, "RAGLINE_DATABASE_URL": url, "COLUMNS": "300"}.items():
+            monkeypatch.setenv(name, value)
+        return CommandLine(tmp_path, url, capsys)
+
+    return open_it
 
 
 @pytest.fixture
-def synced(ragline: CommandLine) -> CommandLine:
+def ragline(
+    tmp_path: Path, database_url: str, open_command_line: Callable[[str], CommandLine]
+) -> CommandLine:
+    """Two documents, before the first sync."""
+    write_documents(tmp_path)
+    return open_command_line(database_url)
+
+
+@pytest.fixture
+def synced(
+    tmp_path: Path,
+    database_server: DatabaseServer,
+    synced_notes: SharedDatabase,
+    open_command_line: Callable[[str], CommandLine],
+) -> Iterator[CommandLine]:
     """After a sync of two documents that are fine, one that is damaged and one that is refused."""
-    ragline.write("broken.pdf", BROKEN)
-    ragline.write("empty.md", EMPTY)
-    ragline.run("sync")
-    assert ragline.states() == {
-        "harbour.md": "ready",
-        "broken.pdf": "failed",
-        "empty.md": "quarantined",
-        "tea.md": "ready",
-    }
-    return ragline
+    shutil.copytree(synced_notes.folder, tmp_path, dirs_exist_ok=True, symlinks=True)
+    with database_server.copy(synced_notes.name) as url:
+        ragline = open_command_line(url)
+        assert ragline.states() == {
+            "harbour.md": "ready",
+            "broken.pdf": "failed",
+            "empty.md": "quarantined",
+            "tea.md": "ready",
+        }
+        yield ragline
 
 
 def test_retried_documents_are_read_in_the_next_sync(synced: CommandLine):

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import psycopg
 import pytest
 from checkout import Checkout
 from command_process import start_command
+from database_copies import DatabaseServer
 from runbook_pages import RUNBOOKS, SEQUENCES, list_commands
 from sqlalchemy import make_url
 
@@ -105,15 +105,16 @@ def search(service: httpx2.Client, key: str) -> int:
 
 @pytest.fixture
 def restored_url(
-    checkout: Checkout, administration: psycopg.Connection, server: str, tmp_path: Path
+    checkout: Checkout, database_server: DatabaseServer, tmp_path: Path
 ) -> Iterator[str]:
     """The address of a database that the runbook creates."""
     programs = PostgresPrograms(tmp_path, ()).folder
     checkout.environment["PATH"] = f"{programs}:{checkout.environment['PATH']}"
     name = str(make_url(checkout.environment["RAGLINE_DATABASE_URL"]).database)
     restored = f"{name}_restored"
-    yield make_url(server).set(database=restored).render_as_string(hide_password=False)
-    administration.execute(f"drop database if exists {restored} with (force)".encode())
+    url = make_url(database_server.url).set(database=restored)
+    yield url.render_as_string(hide_password=False)
+    database_server.drop(restored)
 
 
 def test_restored_database_catches_up_and_agrees_with_its_sources(

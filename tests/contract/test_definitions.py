@@ -116,10 +116,10 @@ def test_sync_does_not_run_the_full_proof(repository):
 
 def test_loading_opens_no_database_and_imports_no_heavy_library():
     script = (
-        "import json, sys, time; start = time.perf_counter()\n"
+        "import json, sys\n"
         "from dagster_project.definitions import defs\n"
         "loaded = defs() if callable(defs) else defs\n"
-        "print(json.dumps({'modules': sorted(sys.modules), 's': time.perf_counter() - start}))"
+        "print(json.dumps({'modules': sorted(sys.modules)}))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -130,5 +130,3 @@ def test_loading_opens_no_database_and_imports_no_heavy_library():
     )
     loaded = json.loads(done.stdout)
     assert not [name for name in HEAVY if name in loaded["modules"]]
-    # One or two seconds on an idle machine; the limit is for a busy one.
-    assert loaded["s"] < 30

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from click.testing import CliRunner
-from database_copies import copy_database
-from planted_candidates import CONFIGURATION, plant_candidate, write_collection
-from sqlalchemy import make_url, text
+from database_copies import DatabaseServer, SharedDatabase
+from planted_candidates import CONFIGURATION, plant_candidate, share_collection
+from sqlalchemy import text
 
 from ragline.commands.calibrate import calibrate
 from ragline.commands.search import search
@@ -33,7 +32,7 @@ from ragline.model_cache import ModelCache
 from ragline.search.document_explanation import explain_document
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.storage.database import Database, connect_database
+from ragline.storage.database import Database
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 HYBRID = SearchKind("hybrid", is_reranked=False)
@@ -105,54 +104,46 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def prepared(
-    tmp_path_factory: pytest.TempPathFactory,
-    administration: psycopg.Connection,
-    server: str,
+    database_server: DatabaseServer,
     template: str,
     embedder: Embedder,
     run_stages: Callable[[RunContext], object],
-) -> Iterator[tuple[Path, str]]:
-    """The collection, synced and calibrated once: its folder, and the address of its database."""
-    folder = tmp_path_factory.mktemp("confidence")
-    write_collection(folder)
-    path = folder / "golden" / "queries.jsonl"
-    added = [
-        json.dumps({"_id": f"none{number}", "text": query, "answerable": False})
-        for number, query in enumerate(UNANSWERABLE)
-    ]
-    path.write_text("\n".join([path.read_text("utf-8"), *added]), encoding="utf-8")
-    (folder / "ragline.yaml").write_text(CONFIGURATION, encoding="utf-8")
-    configuration = load_configuration(folder / "ragline.yaml")
-    with copy_database(administration, server, template) as url:
-        database = connect_database(url)
-        run_context = RunContext(configuration, database, "confidence")
-        run_context.models.add_embedder(MODEL, embedder)
-        run_stages(run_context)
+) -> SharedDatabase:
+    """The collection with queries without an answer, synced and calibrated once."""
+
+    def calibrate(folder: Path, database: Database) -> None:
+        path = folder / "golden" / "queries.jsonl"
+        added = [
+            json.dumps({"_id": f"none{number}", "text": query, "answerable": False})
+            for number, query in enumerate(UNANSWERABLE)
+        ]
+        path.write_text("\n".join([path.read_text("utf-8"), *added]), encoding="utf-8")
+        configuration = load_configuration(folder / "ragline.yaml")
         models = ModelCache(configuration.home / "models")
         models.add_embedder(MODEL, embedder)
         Notes(folder, database, configuration, models, load_configuration).calibrate()
-        database.engine.dispose()
-        yield folder, url
+
+    return share_collection(
+        database_server, "calibrated", template, CONFIGURATION, embedder, run_stages, calibrate
+    )
 
 
 @pytest.fixture
-def database_url(
-    prepared: tuple[Path, str], administration: psycopg.Connection, server: str
-) -> Iterator[str]:
+def database_url(prepared: SharedDatabase, database_server: DatabaseServer) -> Iterator[str]:
     """A copy of the prepared database."""
-    with copy_database(administration, server, str(make_url(prepared[1]).database)) as url:
+    with database_server.copy(prepared.name) as url:
         yield url
 
 
 @pytest.fixture
 def notes(
     tmp_path: Path,
-    prepared: tuple[Path, str],
+    prepared: SharedDatabase,
     database: Database,
     configure: Callable[[str], Configuration],
     embedder: Embedder,
 ) -> Notes:
-    shutil.copytree(prepared[0], tmp_path, dirs_exist_ok=True)
+    shutil.copytree(prepared.folder, tmp_path, dirs_exist_ok=True)
     configuration = configure(CONFIGURATION)
     models = ModelCache(configuration.home / "models")
     models.add_embedder(MODEL, embedder)

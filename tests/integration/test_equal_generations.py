@@ -8,15 +8,16 @@ random errors of the same size. So the hits of many queries differ, and no gener
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import psycopg
 import pytest
+from database_copies import DatabaseServer
 from handbook_candidates import HANDBOOK, Handbook, copy_model
-from planted_candidates import sync_collection
+from planted_candidates import share_collection
 from repetition_counts import choose_count
 from sqlalchemy import Row, text
 
@@ -48,15 +49,15 @@ where g.id = {generation} and v.embedding_space_id = g.embedding_space_id
 
 def test_few_gates_of_equal_generations_are_refused(
     tmp_path: Path,
-    administration: psycopg.Connection,
-    server: str,
+    database_server: DatabaseServer,
     template: str,
     configure: Callable[[str], Configuration],
     embedder: Embedder,
     run_stages: Callable[[RunContext], object],
 ) -> None:
-    databases = (administration, server, template)
-    with sync_collection(tmp_path, HANDBOOK, databases, embedder, run_stages) as url:
+    shared = share_collection(database_server, "handbook", template, HANDBOOK, embedder, run_stages)
+    shutil.copytree(shared.folder, tmp_path, dirs_exist_ok=True)
+    with database_server.copy(shared.name) as url:
         database = connect_database(url)
         configuration = configure(HANDBOOK)
         handbook = Handbook(tmp_path, database, configuration, configure, {DEFAULT_MODEL: embedder})

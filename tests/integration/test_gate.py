@@ -13,10 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from database_copies import copy_database
+from database_copies import DatabaseServer, SharedDatabase
 from planted_candidates import (
     CONFIGURATION,
     SOURCES,
@@ -26,9 +25,9 @@ from planted_candidates import (
     plant_candidate,
     plant_shuffled_space,
     reason,
-    sync_collection,
+    share_collection,
 )
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, text
 
 from ragline.commands.gate import gate
 from ragline.commands.generation import generation
@@ -84,38 +83,33 @@ class Notes:
 
 @pytest.fixture(scope="module")
 def synced(
-    tmp_path_factory: pytest.TempPathFactory,
-    administration: psycopg.Connection,
-    server: str,
+    database_server: DatabaseServer,
     template: str,
     embedder: Embedder,
     run_stages: Callable[[RunContext], object],
-) -> Iterator[tuple[Path, str]]:
-    """The collection, synced once for all tests: its folder, and the address of its database."""
-    folder = tmp_path_factory.mktemp("gate")
-    databases = (administration, server, template)
-    with sync_collection(folder, CONFIGURATION, databases, embedder, run_stages) as url:
-        yield folder, url
+) -> SharedDatabase:
+    """The collection, synced once for all tests."""
+    return share_collection(
+        database_server, "gate_notes", template, CONFIGURATION, embedder, run_stages
+    )
 
 
 @pytest.fixture
-def database_url(
-    synced: tuple[Path, str], administration: psycopg.Connection, server: str
-) -> Iterator[str]:
+def database_url(synced: SharedDatabase, database_server: DatabaseServer) -> Iterator[str]:
     """A copy of the synced database."""
-    with copy_database(administration, server, str(make_url(synced[1]).database)) as url:
+    with database_server.copy(synced.name) as url:
         yield url
 
 
 @pytest.fixture
 def notes(
     tmp_path: Path,
-    synced: tuple[Path, str],
+    synced: SharedDatabase,
     database: Database,
     configure: Callable[[str], Configuration],
     embedder: Embedder,
 ) -> Notes:
-    shutil.copytree(synced[0], tmp_path, dirs_exist_ok=True)
+    shutil.copytree(synced.folder, tmp_path, dirs_exist_ok=True)
     configuration = configure(CONFIGURATION)
     models = ModelCache(configuration.home / "models")
     models.add_embedder(MODEL, embedder)

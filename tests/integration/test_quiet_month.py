@@ -9,7 +9,6 @@ run has a Sunday night and a Monday; RAGLINE_SOAK=1 has the month.
 from __future__ import annotations
 
 import logging
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context
+from repetition_counts import IS_SOAK, choose_count
 from sqlalchemy import make_url, text
 
 from dagster_project.due_syncs import LastSync, SensorCursor
@@ -36,8 +36,7 @@ from ragline.storage.database import Database, connect_database
 
 logger = logging.getLogger(__name__)
 
-IS_SOAK = bool(os.environ.get("RAGLINE_SOAK"))
-HOURS = 30 * 24 if IS_SOAK else 36
+HOURS = choose_count(ordinary=36, soak=30 * 24)
 STEP = timedelta(minutes=4)
 DOCUMENTS = 12
 # Between two stages of a run, in seconds.

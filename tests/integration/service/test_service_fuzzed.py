@@ -20,7 +20,7 @@ from schemathesis.config import SchemathesisConfig
 from ragline.configuration import Configuration
 from retrieval_api.app import build_app
 
-EXAMPLES = choose_count(12, 500)
+EXAMPLES = choose_count(6, 500)
 DEADLINE_S = 30
 # The server's parser refuses a longer URL with 400 in plain text, as the document states.
 MAX_URL_CHARS = 65_535

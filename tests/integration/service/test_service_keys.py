@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import current_thread
 from typing import Any
-from uuid import uuid4
 
 import httpx2
 import pytest
+from database_copies import DatabaseServer
 from documented_operations import list_operations_with_input, match_operations
 from repetition_counts import choose_count
 from running_service import run_service, wait_until
@@ -71,7 +71,7 @@ def name_tenant(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def walled(
-    server: str,
+    database_server: DatabaseServer,
     template: str,
     tmp_path_factory: pytest.TempPathFactory,
     model_cache: Path,
@@ -97,7 +97,7 @@ def walled(
     path.write_text("\n".join(f"{k}:\n" + "\n".join(v) for k, v in lines.items()), "utf-8")
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAGLINE_HOME", str(folder / "home"))
-        environment.setenv("RAGLINE_DATABASE_URL", make_database(server, template))
+        environment.setenv("RAGLINE_DATABASE_URL", database_server.create(template))
         configuration = load_configuration(path)
     assert configuration.database_url is not None
     database = connect_database(configuration.database_url)
@@ -115,17 +115,6 @@ def walled(
         wait_until(lambda: httpx2.get(f"{running.url}/readyz", timeout=60).status_code == 200)
         yield Walled(running.url, database, keys)
     database.engine.dispose()
-
-
-def make_database(server: str, template: str) -> str:
-    """A database for this module on the test server."""
-    name = f"tenants_{uuid4().hex[:12]}"
-    administrator = connect_database(server)
-    with administrator.open_session() as session:
-        session.execute(text(f"create database {name} template {template}"))
-    administrator.engine.dispose()
-    base, _, query = server.partition("?")
-    return f"{base.rpartition('/')[0]}/{name}?{query}"
 
 
 def index(configuration: Configuration, database: Database, embedder: Embedder) -> None:

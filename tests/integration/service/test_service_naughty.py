@@ -1,7 +1,7 @@
 """Strings and numbers that often break programs, in every field of a request.
 
 Queries, names of collections, and ids and texts of pushed documents have such tests in their own
-modules. This module tests all other fields. Each field gets one eighth of the strings, and with
+modules. This module tests all other fields. Each field gets a part of the strings, and with
 RAGLINE_SOAK all of them.
 """
 
@@ -28,7 +28,7 @@ STORE = "/v1/vector_stores/handbook/search"
 # A client sends none of these in a header.
 UNSENDABLE = frozenset(map(chr, [*range(32), 0x7F, 0xD800, 0xDFFF]))
 
-STEP = choose_count(8, 1)
+STEP = choose_count(24, 1)
 
 Send = Callable[[httpx2.Client, str], httpx2.Response]
 
