@@ -12,12 +12,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 from repetition_counts import choose_count
+from small_disks import fill_disk, mount_disk
 
 from dagster_project.processes import MAX_ENDS, STOP_SIGNALS, ProcessGroup, Program
 from ragline.errors import ProcessError
@@ -119,35 +120,33 @@ def start_dev(tmp_path: Path, model_cache: Path) -> Dev:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[bool]:
-    """Whether RAGLINE_HOME is a disk of 300 MiB, which only root can mount."""
-    home = tmp_path / ".ragline"
-    home.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(home)]
-    is_mounted = os.geteuid() == 0 and subprocess.run(command, check=False).returncode == 0
-    try:
-        yield is_mounted
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", "-l", str(home)], check=True)
+def no_small_disk(tmp_path: Path) -> Iterator[str]:
+    """Why RAGLINE_HOME is not a disk of 300 MiB, or an empty text if it is one."""
+    with ExitStack() as disks:
+        try:
+            disks.enter_context(mount_disk(tmp_path / ".ragline", 300))
+        except pytest.skip.Exception as skipped:
+            yield str(skipped)
+        else:
+            yield ""
 
 
 @pytest.fixture
-def dev(tmp_path: Path, model_cache: Path, small_disk: bool) -> Iterator[Dev]:
+def dev(tmp_path: Path, model_cache: Path, no_small_disk: str) -> Iterator[Dev]:
     running = start_dev(tmp_path, model_cache)
     yield running
-    running.stop(signal.SIGTERM if small_disk else signal.SIGINT)
+    running.stop(signal.SIGINT if no_small_disk else signal.SIGTERM)
 
 
 @pytest.mark.slow
 def test_each_killed_program_is_started_again_and_a_full_disk_ends_none(
-    dev: Dev, small_disk: bool
+    dev: Dev, no_small_disk: str
 ) -> None:
     """One `ragline dev` for both troubles, because its start and its end take 20 s."""
     kill_each_program(dev)
-    if not small_disk:
-        pytest.skip("no file system can be mounted here, so its disk was not filled")
-    fill_disk(dev)
+    if no_small_disk:
+        pytest.skip(f"its disk was not filled: {no_small_disk}")
+    fill_disk_of(dev)
 
 
 def kill_each_program(dev: Dev) -> None:
@@ -187,12 +186,9 @@ def kill_each_program(dev: Dev) -> None:
     assert len(lines) < 40, lines
 
 
-def fill_disk(dev: Dev) -> None:
+def fill_disk_of(dev: Dev) -> None:
     """A full disk is reported once, and after it everything goes on."""
-    ballast = dev.home / "ballast"
-    with ballast.open("wb", buffering=0) as file, suppress(OSError):
-        while True:
-            file.write(b"0" * 65_536)
+    ballast = fill_disk(dev.home)
     dev.wait_for_line("is full; free space there")
     postgres = find_server_process(dev.home)
     assert postgres is not None

@@ -89,9 +89,7 @@ def synced(
     run_stages: Callable[[RunContext], object],
 ) -> SharedDatabase:
     """The collection, synced once for all tests."""
-    return share_collection(
-        database_server, "gate_notes", template, CONFIGURATION, embedder, run_stages
-    )
+    return share_collection(database_server, "notes", template, CONFIGURATION, embedder, run_stages)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import numpy as np
-import psycopg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from database_copies import DatabaseServer
 from killed_commands import wait_until
 from planted_candidates import CONFIGURATION, write_collection
 from ragline_home import Home
@@ -294,9 +294,10 @@ def list_scratches(database: Database) -> list[str]:
 
 
 def test_user_without_the_right_learns_it_before_the_work(
-    notes: Notes, administration: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    notes: Notes, database_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner = notes.database.engine.url
+    administration = database_server.administration
     administration.execute("create role tuner login")
     try:
         administration.execute(f"grant {owner.username} to tuner".encode())

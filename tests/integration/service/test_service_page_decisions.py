@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx2
-import psycopg
 import pytest
+from database_copies import DatabaseServer
 from page_elements import HERE, find, look, read, sign_in, words
-from planted_candidates import CONFIGURATION, plant_candidate, sync_collection
+from planted_candidates import CONFIGURATION, plant_candidate, share_collection
 from running_service import RunningService, run_service, wait_until
 
 from ragline.access.keys import Scope, create_key
@@ -30,20 +31,22 @@ ADA = Decision("ada", "planted")
 @pytest.fixture(scope="module")
 def running(
     tmp_path_factory: pytest.TempPathFactory,
-    administration: psycopg.Connection,
-    server: str,
+    database_server: DatabaseServer,
     template: str,
     embedder: Embedder,
     model_cache: Path,
     run_stages: Callable[[RunContext], object],
 ) -> Iterator[RunningService]:
     """A service over a collection with a golden set. Each test plants its own candidate."""
+    shared = share_collection(
+        database_server, "notes", template, CONFIGURATION, embedder, run_stages
+    )
     folder = tmp_path_factory.mktemp("decisions")
-    (folder / ".ragline").mkdir()
+    shutil.copytree(shared.folder, folder, dirs_exist_ok=True)
+    (folder / ".ragline").mkdir(exist_ok=True)
     (folder / ".ragline" / "models").symlink_to(model_cache)
-    databases = (administration, server, template)
     with (
-        sync_collection(folder, CONFIGURATION, databases, embedder, run_stages) as url,
+        database_server.copy(shared.name) as url,
         pytest.MonkeyPatch.context() as environment,
     ):
         environment.setenv("RAGLINE_DATABASE_URL", url)
