@@ -82,6 +82,17 @@ class Dev:
         shown = re.compile(rf"\(.*\b{re.escape(document_id)}\b.*\), visible after")
         self.wait_for(lambda: shown.search(self.log.read_text()) is not None, shown.pattern)
 
+    def is_published(self) -> bool:
+        """Whether the first index is live, so that a search is answered."""
+        body = json.dumps({"collection": "notes", "query": "tea"}).encode()
+        headers = {"Content-Type": "application/json"}
+        url = f"http://127.0.0.1:{self.api}/v1/search"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=5):
+                return True
+        except OSError:
+            return False
+
     def answers(self, port: int, path: str) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
@@ -161,6 +172,8 @@ def kill_each_program(dev: Dev) -> None:
     assert "dagster_version" in json.loads(dev.read(dev.ui, "/server_info"))
     assert dev.read(dev.api, "/healthz")
     dev.wait_for_line("note-files: 1 added")
+    # The line of a later sync names its documents only if a generation is live.
+    dev.wait_for(dev.is_published, "the first index is live")
 
     postgres = find_server_process(dev.home)
     assert postgres is not None
