@@ -30,9 +30,9 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("candidate",),
         "live",
-        "an operator promotes it; or a sync promotes it, with the setting `build: automatic`; if "
-        "the collection has a golden set, the gate has passed it, or the operator forces the "
-        "promotion",
+        "an operator promotes it, or with the setting `build: automatic` a sync; if the "
+        "collection has a golden set, both need a passed gate, unless an operator forces the "
+        "promotion with a reason",
     ),
     Transition(("live",), "retired", "another generation became live"),
     Transition(
@@ -50,8 +50,9 @@ GENERATION_TRANSITIONS = (
     Transition(
         ("retired", "refused", "abandoned"),
         "dropped",
-        "a `retired` generation is dropped after one day if the configuration does not ask for it; "
-        "an `abandoned` generation is dropped at once; an operator can drop each of them earlier",
+        "a sync drops a `retired` generation after one day if the configuration does not ask for "
+        "it; a run drops an `abandoned` generation at once; an operator can drop a generation in "
+        "each of these states at any time, and only an operator drops a `refused` one",
     ),
     Transition(
         ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"

@@ -107,7 +107,7 @@ def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:
         "explained_key": document_key,
     }
     condition = Condition(sql, {**asked.values, **own})
-    return replace(retrieval, condition=condition, principals=None, limit=NO_LIMIT)
+    return replace(retrieval, condition=condition, principals=None, limit=NO_LIMIT, min_depth=None)
 
 
 def _keep_best(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

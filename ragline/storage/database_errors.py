@@ -27,6 +27,7 @@ from ragline.errors import (
     ReadOnlyDatabaseError,
     TooManyConnectionsError,
 )
+from ragline.storage.postgres_programs import HOME_LINK
 
 # The class of the errors that `translated_errors` does not replace. Callers that do not import
 # SQLAlchemy use this name.
@@ -159,10 +160,11 @@ def describe_reason(error: DBAPIError) -> str:
 def find_embedded_home(url: URL) -> Path | None:
     """Return the home of the embedded Postgres at a URL, or None for another server."""
     host = url.query.get("host")
-    folder = Path(host) if isinstance(host, str) else None
-    if folder is None or not (folder.parent / "postgres.users").exists():
+    if not isinstance(host, str):
         return None
-    return folder.parent
+    link = Path(host) / HOME_LINK
+    home = link.readlink() if link.is_symlink() else Path(host).parent
+    return home if (home / "postgres.users").exists() else None
 
 
 def _translate_lost(state: str | None, url: URL, reason: str) -> DatabaseUnavailableError:

@@ -20,6 +20,8 @@ from typing import IO, Any
 from ragline.errors import DatabaseUnavailableError
 
 VERSION = "18"
+# A link to the home of a server, in a folder of sockets that is not in the home.
+HOME_LINK = "home"
 SERVER_USERS = ("postgres", "nobody")
 # Each capability lets a process enter a folder without permission. Containers often have only the
 # second one.

@@ -29,7 +29,7 @@ from psycopg.pq import PGconn, Ping
 
 from ragline.errors import DatabaseDiskFullError, DatabaseUnavailableError
 from ragline.storage.disk_errors import NO_SPACE, describe_full_disk, is_full
-from ragline.storage.postgres_programs import VERSION, PostgresPrograms
+from ragline.storage.postgres_programs import HOME_LINK, VERSION, PostgresPrograms
 
 USER = "ragline"
 DATABASE = "ragline"
@@ -153,6 +153,7 @@ class PostgresServer:
                 output=log,
             )  # fmt: skip
         if self.sockets.parent != self.home:
+            (self.sockets / HOME_LINK).unlink(missing_ok=True)
             with suppress(OSError):  # the folder is not empty if the server still runs
                 self.sockets.rmdir()
 
@@ -217,6 +218,8 @@ class PostgresServer:
             raise DatabaseUnavailableError(
                 f"{self.sockets} belongs to another user or is open to others; remove it"
             )
+        if self.sockets.parent != self.home:
+            self._link_home()
 
     def _link_sockets(self) -> None:
         """Link `run` to the folder of the socket, so that other processes find it."""
@@ -225,6 +228,12 @@ class PostgresServer:
             shutil.rmtree(link)  # left from a time when the path was shorter
         link.unlink(missing_ok=True)
         link.symlink_to(self.sockets)
+
+    def _link_home(self) -> None:
+        """Link the folder of the socket to the home, so that error messages can name the home."""
+        link = self.sockets / HOME_LINK
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.home)
 
     def _refuse_other_owner(self) -> None:
         if not self.data.exists() or os.geteuid() in (0, self.data.stat().st_uid):
