@@ -1,4 +1,4 @@
-"""Finds alarms: the conditions that an operator must act on.
+"""Finds alarms: the conditions on which an operator must act.
 
 An alarm names its collection, source and documents, the cause, the remedy, and the page of
 docs/runbooks with the details. `ragline.status` reads the facts about a source or a collection from

@@ -77,7 +77,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A condition that an operator must act on.
+    """A condition on which an operator must act.
 
     `text` describes the alarm in one sentence, with its cause and its remedy. `source` is None for
     an alarm about a whole collection. `documents` contains at most MAX_NAMED_DOCUMENTS ids. `since`

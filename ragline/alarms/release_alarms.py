@@ -10,10 +10,11 @@ from ragline.alarms.alarm import Alarm, create_alarm
 
 @dataclass(frozen=True, slots=True)
 class ForcedPromotion:
-    """A promotion that a person forced: when, by whom, why, and in spite of what.
+    """A promotion that a person forced: when, by whom and why.
 
     `settings` names the changed search settings if the live generation stayed the same. `against`
-    is None if an older version of Ragline made the promotion.
+    is the obstacle that the person overrode. It is None if an older version of Ragline made the
+    promotion.
     """
 
     forced_at: datetime

@@ -32,7 +32,7 @@ def card(
 ) -> None:
     """Show the index card of the generation ID, or of the live generation of COLLECTION.
 
-    The card says what the index was made from: sources, model with its licence, settings and
+    The card describes the index: sources, model with its licence, settings and
     fingerprints. It also has the evaluations, the known gaps, and the trail of the generation. If
     the argument is a number, it is the ID of a generation.
     """

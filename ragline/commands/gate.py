@@ -63,9 +63,10 @@ def gate(
 ) -> None:
     """Judge a candidate of COLLECTION against its live generation, and store the report.
 
-    Both are searched with the queries of the golden set. Without a candidate, changed search
-    settings are judged against those of the release. No generation changes its state. The exit
-    status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate cannot decide.
+    The gate searches both generations with the queries of the golden set. Without a candidate, it
+    compares changed search settings with the settings of the release. No generation changes its
+    state. The exit status is 0 if the candidate passed, 1 if it is refused, and 2 if the gate
+    cannot decide.
     """
     try:
         report, report_id = _judge(

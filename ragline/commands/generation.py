@@ -121,7 +121,7 @@ def build_command(
     changed_by: str | None,
     as_json: bool,
 ) -> None:
-    """Build the generation that the settings of COLLECTION ask for, until it is a candidate.
+    """Build the configured generation of COLLECTION, until it is a candidate.
 
     The build uses the stored parses and reads no source. Searches use the live generation, which
     does not change. After an interruption, run the command again: the build continues.
@@ -150,8 +150,9 @@ def build_command(
     "--force",
     "is_forced",
     is_flag=True,
-    help="Promote a candidate although the gate or a blocking check is against it. An approval is "
-    "still needed if the settings require one. --force needs --reason and --by.",
+    help="Promote a candidate although the gate has not passed it, a blocking check has failed, or "
+    "it does not agree with the ledger. An approval is still needed if the settings require one. "
+    "--force needs --reason and --by.",
 )
 @json_option
 @configured
@@ -207,8 +208,8 @@ def approve_command(
     With the setting `approval: required`, a promotion needs an approval. A newer report makes the
     approval void.
 
-    After a forced promotion in a collection without a golden set, ID is the live generation. The
-    approval of a report from after the promotion ends the alarm.
+    After a forced promotion in a collection without a golden set, give the id of the live
+    generation as ID. The approval of a later report ends the alarm `promotion_forced`.
     """
     from ragline.lifecycle.approvals import approve_generation
     from ragline.storage.database import open_database
@@ -240,8 +241,9 @@ def rollback_command(
 ) -> None:
     """Return to the generation and the search settings of the previous release of COLLECTION.
 
-    Searches use both at once. If only the settings changed last, the live generation stays live.
-    No sync promotes the replaced generation or settings again. Only an operator can promote them.
+    The next search uses this generation and these settings. If only the settings changed last, the
+    live generation stays live. No sync promotes the replaced generation or releases the replaced
+    settings. Only an operator can do this, with `ragline generation promote`.
     """
     from ragline.lifecycle.generation_decisions import roll_back
     from ragline.storage.database import open_database

@@ -41,8 +41,9 @@ class WrittenSource:
 def init(folder: Path, *, template: str | None, force: bool, as_json: bool) -> None:
     """Write a first ragline.yaml into FOLDER, by default the current folder.
 
-    Without --template, the file has a source for each kind of content in the folder: documents, a
-    Git repository, and files of JSON lines. The command indexes nothing.
+    Without --template, one source reads the documents. If the folder has a Git repository with
+    documents, this source reads its commits. Otherwise it reads the files of the folder. Each file
+    of JSON lines gets its own source. The command indexes nothing.
     """
     if template is None:
         _init_folder(folder, force=force, as_json=as_json)

@@ -1,8 +1,8 @@
-"""Proposes a first `ragline.yaml` for a folder, with a source for each kind of content in it.
+"""Proposes a first `ragline.yaml` for a folder.
 
-This module knows three kinds of content: files in the folder and its subfolders, files of records
-(JSON lines), and a Git repository with committed documents. All settings are described in
-docs/configuration.md.
+One source reads the documents: the commits of a Git repository with documents, or else the files in
+the folder and its subfolders. Each file of records (JSON lines) gets its own source. All settings
+are described in docs/configuration.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The settings of a collection that are part of a release: the search settings and the reranker.
 
-A promotion makes them valid, and a rollback makes the earlier ones valid again, as for a
-generation. `ragline.lifecycle` stores them with each release, and `ragline.search` uses them.
+A promotion puts them into effect, and a rollback puts the earlier settings into effect again.
+`ragline.lifecycle` stores them with each release, and `ragline.search` uses them.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class RolloutSettings(StrictSettings):
         default=7,
         ge=1,
         le=28,
-        description="Number of days before the promotion to compare with. During the first day, "
-        "only the same hours of these days are used.",
+        description="Number of days before the promotion whose searches are the reference. "
+        "During the first day, only the same hours of these days are used.",
     )
     min_searches: int = Field(
         default=100,

@@ -14,7 +14,7 @@ from ragline.storage.statements import load_statement
 def choose_generations(
     database: Database, collection: str, candidate_id: int | None, *, has_new_settings: bool = False
 ) -> tuple[GenerationFacts | None, GenerationFacts]:
-    """Return the generation to compare with, and the generation to judge.
+    """Return the reference generation, and the generation to judge.
 
     Without `candidate_id`, the newest candidate that contains every readable document is judged. It
     is compared with the live generation, or with None if no generation is live. If `candidate_id`

@@ -2,7 +2,8 @@
 
 With `approval: required`, a collection promotes a candidate only after a person has approved the
 last report about it. A newer report makes an approval void. After a forced promotion in a
-collection without a golden set, an approval ends the alarm. The table is append-only.
+collection without a golden set, an approval ends the alarm `promotion_forced`. The table is
+append-only.
 """
 
 from __future__ import annotations

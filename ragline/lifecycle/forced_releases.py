@@ -57,7 +57,7 @@ def list_forced_releases(
 def use_compared_release(
     database: Database, configuration: Configuration, collection: str, judged_id: int | None
 ) -> Configuration:
-    """Return the configuration whose search settings the gate compares those of the file with.
+    """Return the configuration with the search settings that the gate uses as the reference.
 
     They are those of the release now. If the file has forced settings that are released already,
     and the live generation is judged, they are those of the release before.

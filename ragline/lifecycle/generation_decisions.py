@@ -3,8 +3,8 @@
 Each decision is one transaction. It takes effect at its commit, because the service reads the live
 generation and the release for each search. The trail (`generation_events`) records who decided, and
 why. A promotion also releases the search settings of the configuration file, and a rollback returns
-to the earlier search settings (`releases`). `generation_notices` says which decision the settings
-of a collection wait for.
+to the earlier search settings (`releases`). `generation_notices` says for which decision the
+settings of a collection wait.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def roll_back(
 ) -> Promotion:
     """Return to the generation and the search settings of the previous release.
 
-    The replaced generation and settings are held, so no sync promotes them again. A held generation
+    No sync promotes the replaced generation or releases the replaced settings. A held generation
     never becomes live by a rollback. The rollback does not wait for documents that the older
     generation does not contain yet: these documents become `pending`. If `replaced_id` is given,
     the generation with this id must be live, and the rollback always replaces it.

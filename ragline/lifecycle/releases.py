@@ -35,7 +35,7 @@ from ragline.storage.statements import load_statement
 class ReleaseNote:
     """Who makes a release, why, on which report of the gate, and whether it is forced.
 
-    `forced_against` says what a forced release is made in spite of.
+    `forced_against` names the obstacle that a forced release overrides.
     """
 
     released_by: str
@@ -49,8 +49,8 @@ class ReleaseNote:
 class Release:
     """One row of the table `releases`.
 
-    A rollback returns to `previous_id`. `held_settings` are the settings that a rollback decided
-    against. No sync releases them again for the same generation.
+    A rollback returns to `previous_id`. `held_settings` are the search settings that a rollback
+    replaced. No sync releases them again for the same generation.
     """
 
     id: int
@@ -175,10 +175,10 @@ def release_again(
 ) -> None:
     """Write a release of a generation that was live before, with its search settings of that time.
 
-    With `is_return`, the release is a rollback: the current search settings are held, and a second
-    rollback goes one more release back. Otherwise a later rollback returns to the current release.
-    A generation that was live before the first release gets the current search settings. If the
-    collection has no release, nothing is written.
+    With `is_return`, the release is a rollback: no sync releases the current search settings again,
+    and a second rollback goes one more release back. Otherwise a later rollback returns to the
+    current release. A generation that was live before the first release gets the current search
+    settings. If the collection has no release, nothing is written.
     """
     now = find_release(connection, collection)
     if now is None:
@@ -198,7 +198,8 @@ def return_settings(
 ) -> list[str]:
     """Write a release of the live generation with the search settings of the release `target`.
 
-    The current search settings are held. Returns the names of the settings that change.
+    No sync releases the current search settings again. Returns the names of the settings that
+    change.
     """
     now = find_release(connection, collection)
     assert now is not None
@@ -219,7 +220,8 @@ def find_unreleased(connection: Connection, settings: CollectionSettings) -> lis
 def is_release_due(connection: Connection, settings: CollectionSettings) -> bool:
     """Return whether a sync must release the search settings in `settings`.
 
-    It must if they differ from the current release, are not held, and `build` is `automatic`.
+    It must if they differ from the current release, the last rollback did not replace them, and
+    `build` is `automatic`.
     """
     release = find_release(connection, settings.name)
     if settings.build != "automatic" or release is None:

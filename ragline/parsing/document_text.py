@@ -120,7 +120,10 @@ class ComposedText:
 
 
 class SourceText:
-    """The unchanged text of a file with marked blocks, in the order of the text."""
+    """The unchanged text of a file, and the positions of its blocks.
+
+    Blocks are marked in the order in which they occur in the text.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = clean_text(text)

@@ -138,7 +138,7 @@ class SourceSettings(BaseModel):
     )
     collection: str = Field(
         pattern=NAME_PATTERN,
-        description="Collection that the documents belong to. After the first sync, the source "
+        description="Collection of the documents. After the first sync, the source "
         "cannot move to another collection.",
     )
     kind: str = Field(

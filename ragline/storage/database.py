@@ -316,7 +316,7 @@ def copy_rows(
 
 
 def _limit_ping(engine: Engine) -> None:
-    """Limit the time of the check whether a connection of the pool works."""
+    """Limit the time that a ping takes. A ping tests a connection of the pool."""
     ping = engine.dialect.do_ping
 
     def ping_briefly(driver: Any) -> bool:

@@ -96,8 +96,9 @@ class PromotionBody(DecisionBody):
 
     force: bool = Field(
         default=False,
-        description="Promote a candidate although the gate or a blocking check is against it. An "
-        "approval is still needed if the settings require one.",
+        description="Promote a candidate although the gate has not passed it, a blocking check has "
+        "failed, or it does not agree with the ledger. An approval is still needed if the settings "
+        "require one.",
     )
 
 

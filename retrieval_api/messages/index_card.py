@@ -169,7 +169,7 @@ class CardEvent(ResponseModel):
 
 
 class IndexCard(ResponseModel):
-    """What the generation was made from, how it was judged, and what it lacks."""
+    """The sources, model and settings of the generation, its figures and its known gaps."""
 
     collection: str
     generation: int
@@ -179,7 +179,9 @@ class IndexCard(ResponseModel):
     created_at: datetime
     promoted_at: datetime | None
     retired_at: datetime | None
-    held_at: datetime | None = Field(description="Since when a decision against it holds.")
+    held_at: datetime | None = Field(
+        description="The time when an operator decided against the generation, or null."
+    )
     model: CardModel
     fingerprints: CardFingerprints
     settings: dict[str, Any] = Field(description="Chunking, language and text analysis.")

@@ -112,7 +112,7 @@ class Canary:
 def is_in_canary(candidate_id: int, caller: str, share: float) -> bool:
     """Whether the hash of a caller is within the share.
 
-    Each candidate has its own callers. A larger share keeps the callers of a smaller one.
+    Each candidate selects other callers. If the share grows, the selected callers stay selected.
     """
     digest = hashlib.sha256(f"{candidate_id}\n{caller}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:4]) < share * 2**32

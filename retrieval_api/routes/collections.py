@@ -20,7 +20,11 @@ router = APIRouter(tags=["collections"])
     responses=describe_problems(DATABASE_UNAVAILABLE),
 )
 def list_collections(caller: SearchCaller) -> collections.Collections:
-    """Return the collections, the sizes of their live indexes, and the ages of their sources."""
+    """Return the collections that the caller can search.
+
+    Each collection has the size of its live index. Each source has the time since its last complete
+    listing.
+    """
     return describe_collections(caller)
 
 
@@ -30,7 +34,10 @@ def list_collections(caller: SearchCaller) -> collections.Collections:
     responses=describe_problems(UNKNOWN_COLLECTION, DATABASE_UNAVAILABLE),
 )
 def show_collection(collection: str, caller: SearchCaller) -> collections.CollectionState:
-    """Return one collection, the size of its live index, and the ages of its sources."""
+    """Return one collection.
+
+    It has the size of its live index. Each source has the time since its last complete listing.
+    """
     for state in describe_collections(caller).collections:
         if state.name == collection:
             return state

@@ -30,7 +30,7 @@ def give_feedback(body: feedback.FeedbackBody, caller: FeedbackCaller) -> feedba
     """Record an action of a person on one hit, or an opinion about the hit.
 
     The service answers after it has stored the feedback. The same request again changes nothing. A
-    later opinion on a document or a hit replaces the earlier one. Clicks and used answers replace
-    no opinion.
+    later opinion on a document or a hit replaces the earlier opinion. A `click` or an `answer_used`
+    does not replace an opinion.
     """
     return store_feedback(body, caller)

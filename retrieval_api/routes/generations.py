@@ -79,9 +79,10 @@ def approve_candidate(
     body: generations.ApprovalBody,
     caller: ApproveCaller,
 ) -> generations.Approval:
-    """Record that a person approves a candidate on the last report of the gate about it.
+    """Record that a person approves a candidate.
 
-    A newer report makes the approval void. The approval promotes nothing.
+    The approval refers to the last report of the gate about this candidate. A newer report makes
+    the approval void. The approval promotes nothing.
     """
     return approve(caller, collection, generation_id, body)
 

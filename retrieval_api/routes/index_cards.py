@@ -31,7 +31,7 @@ GenerationId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
     ),
 )
 def show_card(collection: str, generation_id: GenerationId, caller: AdminCaller) -> IndexCard:
-    """Return what a generation was made from, how it was judged, and what it lacks.
+    """Return the sources, model and settings of a generation, its figures and its known gaps.
 
     The card contains no text of a document, no document id and no query.
     """

@@ -75,7 +75,7 @@ releases = Table(
     Column("settings", JSONB, nullable=False),
     # The release to which a rollback returns.
     Column("previous_id", BigInteger, nullable=True),
-    # After a rollback, the settings that an operator decided against.
+    # After a rollback, the search settings that it replaced.
     Column("held_settings", JSONB, nullable=True),
     Column(
         "released_at",
@@ -87,7 +87,7 @@ releases = Table(
     Column("reason", Text, nullable=True),
     Column("report_id", BigInteger, nullable=True),
     Column("is_forced", Boolean, nullable=False, server_default=text("false")),
-    # What the release was forced in spite of.
+    # The obstacle that a forced release overrides.
     Column("forced_against", Text, nullable=True),
     Index("releases_collection_id_id_idx", "collection_id", "id"),
 )

@@ -1,6 +1,6 @@
 -- The last report of the gate about the present build of a candidate, and whether a person has
--- approved it. A report from before the generation became a candidate is about another build. One
--- row or none.
+-- approved it. A report that was made before the generation became a candidate is about another
+-- build. One row or none.
 select
   r.id,
   r.live_id,
