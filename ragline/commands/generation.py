@@ -169,8 +169,8 @@ def promote_command(
 
     If the collection has a golden set, the gate must have passed the candidate. Searches use the
     generation at once, with the search settings of the configuration file. The generation that was
-    live becomes retired, and is dropped after one day. If there is no candidate, only changed
-    search settings take effect.
+    live becomes retired, and is dropped after one day, unless the settings ask for it. If there is
+    no candidate, only changed search settings take effect.
     """
     from ragline.storage.database import open_database
 

@@ -147,7 +147,10 @@ def check_measure(comparison: Comparison) -> Check:
 
 
 def name_measure(measure: str) -> str:
-    """Return the name of a measure in a sentence, without the kind of search."""
+    """Return the name of a measure for use in a sentence.
+
+    A reranked measure gets the same name as the measure without reranking.
+    """
     return NAMES[measure.removeprefix(RERANKED)]
 
 

@@ -3,7 +3,7 @@
 - `content` defines queries and judgements, and the hash of a golden set.
 - `reading` reads the files of a folder, `line_files` reads one file, and `writing` writes them.
 - `splits` divides the queries into `tune`, `gate` and `holdout`.
-- `card` reads the card: who judged, when, and from what.
+- `card` reads the card: who judged, when, and where the queries come from.
 - `import_files` reads other formats, and `merging` adds their content to a golden set.
 - `proposal_answers` adds the queries that a person accepted, and stores rejections.
 

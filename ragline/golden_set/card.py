@@ -1,4 +1,7 @@
-"""The card of a golden set, `card.yaml`: who judged, when, from what, and under which licence."""
+"""The card of a golden set, `card.yaml`.
+
+It says who judged, when, where the queries come from, and under which licence.
+"""
 
 from __future__ import annotations
 

@@ -88,9 +88,9 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def write_content(folder: Path, content: GoldenContent) -> None:
-    """Write `queries.jsonl` and `qrels/test.tsv` into a folder, which is created.
+    """Write `queries.jsonl` and `qrels/test.tsv` into a folder.
 
-    A line that has not changed is written as it was.
+    If the folder does not exist, it is created. A line that has not changed is written as it was.
 
     Raises:
         FileNotWrittenError: a file could not be written. The old file is unchanged.

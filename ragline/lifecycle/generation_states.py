@@ -52,7 +52,8 @@ GENERATION_TRANSITIONS = (
         "dropped",
         "a sync drops a `retired` generation after one day if the configuration does not ask for "
         "it; a run drops an `abandoned` generation at once; an operator can drop a generation in "
-        "each of these states at any time, and only an operator drops a `refused` one",
+        "each of these states at any time; only an operator drops a `refused` generation, whose "
+        "table is already deleted",
     ),
     Transition(
         ("abandoned",), "live", "a process of a release before 0.4 still runs and promotes it"

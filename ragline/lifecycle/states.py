@@ -38,7 +38,8 @@ TRANSITIONS = (
     Transition(
         ("pending", "ready", "failed", "unsupported"),
         "quarantined",
-        "its content is refused, or it failed for the fifth time",
+        "its content is refused, it failed for the fifth time, or the live index cannot store one "
+        "of its entries",
     ),
     Transition(
         ("pending", "ready", "failed", "quarantined"),

@@ -136,7 +136,7 @@ def read_figures(
 
 
 def read_latencies(database: Database, period: Period) -> dict[str, list[float]]:
-    """Return the duration of each search of a period in milliseconds, by collection.
+    """Return, for each collection, the durations of the searches of a period, in milliseconds.
 
     At most 10,000 searches are read, the newest ones.
     """
@@ -144,7 +144,7 @@ def read_latencies(database: Database, period: Period) -> dict[str, list[float]]
 
 
 def read_hit_ages(database: Database, period: Period) -> dict[str, list[float]]:
-    """Return the age of each hit of a period in seconds, by collection.
+    """Return, for each collection, the ages of the hits of a period. An age is in seconds.
 
     At most 10,000 hits are read, those of the newest searches.
     """

@@ -74,7 +74,10 @@ def build_source_views(sources: Sequence[SourceStatus]) -> list[SourceView]:
 
 
 def build_hit_views(answer: SearchAnswer) -> list[HitView]:
-    """Build the views of the hits of an answer. The answer has highlights and explanations."""
+    """Build the views of the hits of an answer.
+
+    The search must have been made with highlights and explanations.
+    """
     best = max((_keyword_score(hit) for hit in answer.hits), default=0.0)
     return [
         HitView(

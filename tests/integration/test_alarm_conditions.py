@@ -841,7 +841,7 @@ ORDINARY = {
     "a changed document grows too large": refused(DocumentTooLargeError("over 100 MB")),
     "a changed document has a format without a reader": refused(UnsupportedFormatError("xyz")),
     "a document of the first listing fails": first_listing,
-    "documents change after the listing": change_after_listing,
+    "documents change during a run, after the run listed the source": change_after_listing,
     "a sync fails once": fail_once,
     "a listing takes longer than the limit of the clock": slow_listing,
     "a change was late last week": late_once,
