@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--markdown",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the card to FILE as Markdown, and print the name of the file. With --json, print "
-    "the JSON instead.",
+    help="Write the index card to FILE as Markdown, and print the name of the file. With --json, "
+    "print the JSON instead.",
 )
 @json_option
 @configured
@@ -32,7 +32,7 @@ def card(
 ) -> None:
     """Show the index card of the generation ID, or of the live generation of COLLECTION.
 
-    The card describes the index: sources, model with its licence, settings and
+    The index card describes the index: sources, model with its licence, settings and
     fingerprints. It also has the evaluations, the known gaps, and the trail of the generation. If
     the argument is a number, it is the ID of a generation.
     """

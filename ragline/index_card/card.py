@@ -1,7 +1,7 @@
 """An index card, as plain values.
 
-A card contains no text of a document, no document id and no query. So people who may not read the
-documents may read the card.
+An index card contains no text of a document, no document id and no query. So people who may not
+read the documents may read it.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ class IndexCard:
     `settings` contains the chunking, the language and the version of the text analysis of the
     generation. `search` contains the present search settings of the collection. `gate` is None if
     the gate never judged the generation. `trail` contains each change of the generation's state,
-    oldest first. `code_version` is the version of Ragline that made the card.
+    oldest first. `code_version` is the version of Ragline that made the index card.
     """
 
     collection: str

@@ -37,11 +37,11 @@ def describe_model(space: Mapping[str, Any]) -> CardModel:
 def find_licence(folder: Path | None) -> tuple[str, str]:
     """Return the licence of the model in a folder, and where it was found.
 
-    The licence is the one that the model card states. If the card states none, it is the first line
-    of a licence file. Otherwise it is `unknown`, and the second value says why.
+    The licence is the one that README.md of the model states. If this file states none, it is the
+    first line of a licence file. Otherwise it is `unknown`, and the second value says why.
     """
     if folder is None:
-        return UNKNOWN, "the files of the model are not on the machine that made this card"
+        return UNKNOWN, "the files of the model are not on the machine that made this index card"
     card = folder / MODEL_CARD
     stated = _read_model_card(card) if card.is_file() else None
     if stated is not None:
@@ -49,7 +49,7 @@ def find_licence(folder: Path | None) -> tuple[str, str]:
     for name in LICENCE_FILES:
         if (folder / name).is_file() and (line := _read_first_line(folder / name)):
             return line, f"first line of {name} of the model"
-    return UNKNOWN, "neither the model card nor a licence file of the model states it"
+    return UNKNOWN, "neither README.md nor a licence file of the model states it"
 
 
 def _read_model_card(path: Path) -> str | None:

@@ -175,7 +175,7 @@ class IndexCard(ResponseModel):
     generation: int
     state: str
     made_at: datetime
-    code_version: str = Field(description="The version of Ragline that made the card.")
+    code_version: str = Field(description="The version of Ragline that made the index card.")
     created_at: datetime
     promoted_at: datetime | None
     retired_at: datetime | None

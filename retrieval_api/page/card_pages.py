@@ -26,7 +26,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 def show_card(
     generation_id: Annotated[int, Path(ge=1, le=MAX_ROW_ID)], request: Request, caller: PageAdmin
 ) -> Response:
-    """Show the index card of a generation. The card contains no text of a document and no query."""
+    """Show the index card of a generation. It contains no text of a document and no query."""
     name = read_text_fields(request).get("collection") or first_collection(caller)
     collection = caller.collection(name).name
     card = make_card(caller.database, caller.service.configuration, collection, generation_id)

@@ -33,7 +33,7 @@ GenerationId = Annotated[int, Path(ge=1, le=MAX_ROW_ID)]
 def show_card(collection: str, generation_id: GenerationId, caller: AdminCaller) -> IndexCard:
     """Return the sources, model and settings of a generation, its figures and its known gaps.
 
-    The card contains no text of a document, no document id and no query.
+    The index card contains no text of a document, no document id and no query.
     """
     settings = caller.collection(collection)
     configuration = caller.service.configuration

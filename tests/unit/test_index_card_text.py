@@ -121,9 +121,9 @@ def test_markdown_says_what_is_missing() -> None:
             "stated in README.md",
         ),
         ("README.md", "---\nlicense: [mit, apache-2.0]\n---\nText\n", "mit, apache-2.0", "stated"),
-        ("README.md", "# A model without front matter\n", "unknown", "neither the model card"),
+        ("README.md", "# A model without front matter\n", "unknown", "neither README.md"),
         ("LICENSE", "\n  MIT License\n\nCopyright\n", "MIT License", "first line of LICENSE"),
-        ("config.json", "{}", "unknown", "neither the model card"),
+        ("config.json", "{}", "unknown", "neither README.md"),
     ],
 )
 def test_licence_comes_from_the_files_of_the_model(
