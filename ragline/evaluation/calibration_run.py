@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ragline.confidence.calibration import SearchKind
-from ragline.confidence.fitting import JudgedHits, cross_validate, fit_calibration
+from ragline.confidence.fitting import MIN_QUERIES, JudgedHits, cross_validate, fit_calibration
 from ragline.confidence.stored_calibrations import (
     CalibrationOrigin,
     FittedCalibration,
@@ -23,10 +23,12 @@ from ragline.confidence.stored_calibrations import (
     store_calibrations,
 )
 from ragline.configuration import CollectionSettings
+from ragline.counts import count
 from ragline.errors import GoldenSetError, SearchTimeoutError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.golden_set.splits import SHARES, Split
 from ragline.progress import Progress, SilentProgress
 from ragline.search.entries import Entry
 from ragline.search.hit_confidence import READERS
@@ -37,7 +39,7 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
 # The split whose queries are used.
-SPLIT = "tune"
+SPLIT: Split = "tune"
 # As many hits as a search returns by default.
 CALIBRATED_HITS = 10
 # The kinds of search that an evaluation measures.
@@ -99,12 +101,17 @@ def fit_generation(
     generation_id: int,
     progress: Progress | None = None,
 ) -> list[FittedCalibration]:
-    """Fit the calibration of each kind of search, and return them. Nothing is stored."""
+    """Fit the calibration of each kind of search, and return them. Nothing is stored.
+
+    If the golden set has too few queries, nothing is searched, and each result has the reason.
+    """
     try:
         golden = read_golden_set(golden_folder, SPLIT)
     except GoldenSetError as error:
         return [FittedCalibration(kind, None, str(error), {}) for kind in KINDS]
     queries = len(golden.queries) + len(golden.unanswerable)
+    if queries < MIN_QUERIES:
+        return [FittedCalibration(kind, None, describe_small_split(queries), {}) for kind in KINDS]
     fitted = []
     name = f"{settings.name}: calibrate generation {generation_id}"
     with (progress or SilentProgress()).stage(
@@ -115,6 +122,15 @@ def fit_generation(
             fitted.append(fit_kind(settings, kind, hits))
             advance(queries)
     return fitted
+
+
+def describe_small_split(queries: int) -> str:
+    """Say that a split of `queries` queries is too small, and how many queries are needed."""
+    return (
+        f"the split {SPLIT} of the golden set has {count(queries, 'query', 'queries')}, and a "
+        f"calibration needs at least {MIN_QUERIES}; a golden set of about "
+        f"{MIN_QUERIES * 100 // SHARES[SPLIT]} queries has so many in this split"
+    )
 
 
 def fit_kind(settings: CollectionSettings, kind: SearchKind, hits: JudgedHits) -> FittedCalibration:

@@ -294,6 +294,18 @@ def test_commands_calibrate_and_search_with_a_minimum(notes: Notes) -> None:
     assert "(confidence 0." in found.stdout
 
 
+def test_command_says_once_how_many_queries_a_small_golden_set_lacks(notes: Notes) -> None:
+    small = Path(__file__).parents[2] / "examples" / "golden" / "peps"
+    config = ["--config", str(notes.folder / "ragline.yaml")]
+    done = CliRunner().invoke(calibrate, ["notes", "--golden", str(small), *config])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (
+        "notes: generation 1 has no calibration, because the split tune of the golden set has 11 "
+        "queries, and a calibration needs at least 20; a golden set of about 40 queries has so "
+        "many in this split\n"
+    )
+
+
 def test_gate_compares_answers_and_silence_of_both_generations(notes: Notes) -> None:
     candidate = plant_candidate(notes.database)
     report = notes.judge()
