@@ -12,6 +12,7 @@ import click
 
 from ragline.command_line.golden_options import split_option
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _print_report(report: GateReport, report_id: int) -> None:
     for fallen in report.fallen[:SHOWN_FALLEN]:
         _print_fallen(fallen)
     if len(report.fallen) > SHOWN_FALLEN:
-        click.echo(f"{len(report.fallen) - SHOWN_FALLEN:,} more queries fell; --json lists all")
+        more = count(len(report.fallen) - SHOWN_FALLEN, "more query", "more queries")
+        click.echo(f"{more} fell; --json lists all")
     live = (
         "no live generation"
         if report.live is None
@@ -150,7 +152,8 @@ def _describe_measure(comparison: Comparison) -> str:
     return (
         f"{comparison.measure:<10} {comparison.live:.4f} live, {comparison.candidate:.4f} "
         f"candidate, difference {comparison.difference:+.4f} "
-        f"({comparison.low:+.4f} to {comparison.high:+.4f}), {comparison.fell:,} queries fell and "
+        f"({comparison.low:+.4f} to {comparison.high:+.4f}), "
+        f"{count(comparison.fell, 'query', 'queries')} fell and "
         f"{comparison.rose:,} rose{seen}"
     )
 

@@ -327,7 +327,8 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     assert state.forced_promotion is not None
     assert state.forced_promotion.forced_by == "ada"
     # Another live generation ends it, and the return to the forced one begins it again.
-    roll_back(notes.database, "notes", ADA)
+    undone = json.loads(notes.command("rollback", "notes", "--json").stdout)["undone_force"]
+    assert undone == f"the promotion of generation {candidate}, which ada forced (urgent)"
     assert read_alarms(notes) == []
     notes.promote(candidate)
     assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
@@ -357,7 +358,12 @@ def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Not
     assert state.forced_promotion is not None
     assert state.forced_promotion.settings == ("search.vector_weight",)
     # A rollback ends it, and the return to the settings begins it again.
-    roll_back(notes.database, "notes", ADA)
+    undone, name = notes.command("rollback", "notes", "--by", "ada"), "search.vector_weight"
+    assert undone.stdout.splitlines() == [
+        f"notes: generation 1 is live with changed search settings: {name} is now 0.5",
+        f"the rollback has undone the search settings ({name}) that ada forced (urgent)",
+        "searches used these settings before, so they needed no judgement of the gate",
+    ]
     assert read_alarms(notes) == []
     promote_by_id(notes.database, notes.configuration, 1, forced)
     # A gate that passes other settings does not end it.
@@ -381,7 +387,9 @@ def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Not
     ]
     assert [one["settings"]["search"]["vector_weight"] for one in listed] == [0.5, 0.6, 0.5, 0.6]
     lines = notes.command("releases", "notes").stdout.splitlines()
-    assert "generation 1, no changed setting, by run first: it is complete" in lines[0]
+    assert (
+        "tokens, overlap 5, english), no changed setting, by run first: it is complete" in lines[0]
+    )
     assert (
         f"search.vector_weight is now 0.6, gate report {report}, by ada: urgent; forced"
         in (lines[1])
