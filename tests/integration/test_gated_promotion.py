@@ -24,7 +24,9 @@ from ragline.errors import (
     GenerationStateError,
     PromotionRefusedError,
     UnknownCollectionError,
+    UnknownGenerationError,
 )
+from ragline.gate.generation_choice import choose_generations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.publication import publish_collection
 from ragline.gate.stored_reports import list_reports, read_report, store_report
@@ -34,6 +36,7 @@ from ragline.lifecycle.generation_builds import build_generation
 from ragline.lifecycle.generation_decisions import (
     Decision,
     Promotion,
+    drop_by_decision,
     promote_by_id,
     roll_back,
 )
@@ -337,6 +340,42 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     (report,) = list_reports(notes.database, generation_id=candidate)
     assert (report.live_id, report.verdict) == (1, "passed")
     assert read_alarms(notes) == []
+
+
+def test_forced_generation_is_judged_against_the_one_that_it_replaced(notes: Notes) -> None:
+    forced, other = plant_candidate(notes.database), plant_candidate(notes.database)
+    force = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, forced, force)
+
+    def reference(candidate: int) -> int:
+        live, _ = choose_generations(notes.database, "notes", candidate)
+        assert live is not None
+        return live.id
+
+    assert reference(forced) == 1
+    # After other promotions and rollbacks, the reference is the same.
+    promote_by_id(notes.database, notes.configuration, other, force)
+    assert reference(other) == forced
+    notes.promote(forced)
+    assert reference(forced) == 1
+    roll_back(notes.database, "notes", ADA)
+    notes.promote(forced)
+    assert reference(forced) == 1
+    # A generation that was not forced is compared with the one that its last promotion replaced.
+    notes.promote(1)
+    assert reference(1) == forced
+
+
+def test_live_generation_without_its_reference_is_not_judged(notes: Notes) -> None:
+    with pytest.raises(UnknownGenerationError, match="is live, and it replaced no generation"):
+        notes.judge(1)
+    forced, other = plant_candidate(notes.database), plant_candidate(notes.database)
+    force = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, other, force)
+    promote_by_id(notes.database, notes.configuration, forced, force)
+    drop_by_decision(notes.database, notes.configuration, other, ADA)
+    with pytest.raises(UnknownGenerationError, match=f"generation {other}, which it replaced, is"):
+        notes.judge(forced)
 
 
 def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Notes) -> None:
