@@ -149,9 +149,11 @@ def _print_report(report: GateReport, report_id: int) -> None:
 def _describe_measure(comparison: Comparison) -> str:
     detectable = comparison.detectable_fall
     seen = "" if detectable is None else f", can detect a fall of {detectable:.4f}"
+    from ragline.gate.markdown import describe_threshold
+
     return (
         f"{comparison.measure:<10} {comparison.live:.4f} live, {comparison.candidate:.4f} "
-        f"candidate, difference {comparison.difference:+.4f} "
+        f"candidate{describe_threshold(comparison)}, difference {comparison.difference:+.4f} "
         f"({comparison.low:+.4f} to {comparison.high:+.4f}), "
         f"{count(comparison.fell, 'query', 'queries')} fell and "
         f"{comparison.rose:,} rose{seen}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ragline.configuration.collection_settings import GateSettings
+from ragline.evaluation.evaluation import find_missed_thresholds
 from ragline.gate.comparison import (
     FAMILY_ERROR_RATE,
     RESAMPLES,
@@ -144,6 +146,35 @@ def check_measure(comparison: Comparison) -> Check:
         "refused" if comparison.is_refused else "passed",
         describe_comparison(comparison, name),
     )
+
+
+def state_thresholds(
+    comparisons: Sequence[Comparison], thresholds: Mapping[str, float]
+) -> list[Comparison]:
+    """Return the comparisons, each with the threshold of its measure if there is one."""
+    return [replace(one, threshold=thresholds.get(one.measure)) for one in comparisons]
+
+
+def check_thresholds(comparisons: Sequence[Comparison]) -> Check:
+    """Check whether each mean of the candidate reaches its threshold.
+
+    The live generation does not matter. So several small falls, each within the margin, cannot
+    lower a mean below its threshold. If no comparison has a threshold, the check passes.
+    """
+    limited = [one for one in comparisons if one.threshold is not None]
+    if not limited:
+        reason = "Not decided: the setting thresholds of the collection states no minimum."
+        return Check("thresholds", "passed", reason)
+    means = {one.measure: one.candidate for one in limited}
+    least = {one.measure: one.threshold or 0.0 for one in limited}
+    missed = find_missed_thresholds(means, least)
+    shown = [one for one in limited if one.measure in missed] or limited
+    sentences = [
+        f"{name_measure(one.measure)} of the candidate is {one.candidate:.4f}, and the setting "
+        f"thresholds requires at least {one.threshold:g}."
+        for one in shown
+    ]
+    return Check("thresholds", "refused" if missed else "passed", " ".join(sentences))
 
 
 def name_measure(measure: str) -> str:

@@ -27,9 +27,11 @@ from ragline.gate.checks import (
     check_gone_judgements,
     check_measure,
     check_slices,
+    check_thresholds,
     compare_measures,
     compare_slices,
     find_verdict,
+    state_thresholds,
 )
 from ragline.gate.comparison import Values
 from ragline.gate.generation_choice import choose_generations
@@ -175,7 +177,9 @@ class _Gate:
         pair = evaluate_pair(name, golden, sides, self.progress)
         found.evaluation, found.fallen = pair, pair.fallen
         values = self._rerank(found, pair, sides, golden)
-        found.measures = compare_measures(*values, gate, self.seed)
+        found.measures = state_thresholds(
+            compare_measures(*values, gate, self.seed), self.settings.thresholds
+        )
         tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
         found.slices = compare_slices(
             pair.keys, pair.live[DECIDING_MEASURE], pair.candidate[DECIDING_MEASURE],
@@ -188,6 +192,7 @@ class _Gate:
             reranked = [one for one in decided if one.measure.startswith(RERANKED)]
             found.checks += [check_measure(one) for one in decided if one not in reranked]
             found.checks += [check_reranking(reranked), check_slices(found.slices)]
+        found.checks.append(check_thresholds(found.measures))
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
 
     def _rerank(

@@ -53,6 +53,11 @@ def describe_limits(comparison: Comparison) -> str:
     return f"{comparison.low:+.4f} to {comparison.high:+.4f}"
 
 
+def describe_threshold(comparison: Comparison) -> str:
+    """Return the threshold of a mean, as ` (at least 0.5)`. Empty without a threshold."""
+    return "" if comparison.threshold is None else f" (at least {comparison.threshold:g})"
+
+
 def _join_list(parts: Sequence[str]) -> list[str]:
     """Join consecutive items of a list into one part."""
     joined: list[str] = []
@@ -94,7 +99,7 @@ def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:
             _escape(one.slice or one.measure),
             f"{one.queries:,}",
             f"{one.live:.4f}",
-            f"{one.candidate:.4f}",
+            f"{one.candidate:.4f}{describe_threshold(one)}",
             f"{one.difference:+.4f}",
             describe_limits(one),
             "" if one.adjusted_p_value is None else f"{one.adjusted_p_value:.4f}",

@@ -54,6 +54,7 @@ class Comparison:
     account of the number of comparisons. `detectable_fall` is the smallest true fall that the gate
     refuses with a probability of 80 %. `fell` and `rose` count the queries whose value is lower or
     higher in the candidate. A comparison without a margin is shown and decides nothing.
+    `threshold` is the minimum of `candidate` that the setting `thresholds` states.
     """
 
     measure: str
@@ -72,6 +73,7 @@ class Comparison:
     detectable_fall: float | None = None
     adjusted_p_value: float | None = None
     is_refused: bool = False
+    threshold: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,13 +121,18 @@ def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool
 
 
 def fingerprint_settings(settings: CollectionSettings) -> str:
-    """Return a hash of the settings that change the verdict of the gate but not the index."""
+    """Return a hash of the settings that change the verdict of the gate but not the index.
+
+    The hash of a collection without thresholds is the same as before the gate checked them.
+    """
+    thresholds = {"thresholds": settings.thresholds} if settings.thresholds else {}
     return fingerprint(
         {
             "gate": settings.gate.model_dump(),
             "search": settings.search.model_dump(),
             "reranker": settings.reranker,
             "ef_search": settings.vector_index.ef_search,
+            **thresholds,
         }
     )
 
@@ -254,8 +259,8 @@ def _find_change(
         return f"{name} uses another version of the golden set"
     if not _is_about(report, settings, released):
         return (
-            f"the settings `gate`, `search`, `reranker` or `ef_search` have changed since {name}, "
-            "in the file or in the release"
+            f"the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed "
+            f"since {name}, in the file or in the release"
         )
     return None
 

@@ -46,6 +46,7 @@ CHECK_NAMES = {
     "abstention": "Answers and stays silent when it should",
     "reranking": "Reranked searches do not get worse",
     "slices": "No group of queries gets worse",
+    "thresholds": "The scores reach the thresholds of the collection",
 }
 MEASURE_NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
                  "mrr@10": "MRR@10"}  # fmt: skip

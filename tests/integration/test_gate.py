@@ -124,7 +124,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
         "sync_proof", "index_recall", "shadow_reads", "latency", "golden_set", "ndcg@10",
-        "recall@10", "mrr@10", "reranking", "slices", "abstention",
+        "recall@10", "mrr@10", "reranking", "slices", "thresholds", "abstention",
     }  # fmt: skip
     assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
@@ -276,6 +276,26 @@ def test_release_with_too_few_candidates_is_refused(notes: Notes) -> None:
     assert "recall@10 falls by" in reason(report, "recall@10")
     notes.use("golden: ./golden", few.replace("10", "64"))
     assert outcomes(notes.judge())["recall@10"] == "passed"
+
+
+def test_small_falls_cannot_add_up_below_a_threshold(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    mean = notes.judge().measures[0].candidate
+    # The live generation has the same mean, so no comparison refuses the candidate.
+    notes.use("golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean + 0.01:.4f}}}")
+    report = notes.judge()
+    assert report.verdict == "refused"
+    assert [name for name, outcome in outcomes(report).items() if outcome == "refused"] == [
+        "thresholds"
+    ]
+    said = f"nDCG@10 of the candidate is {mean:.4f}, and the setting thresholds requires at least"
+    assert report.reasons == (f"{said} {round(mean + 0.01, 4):g}.",)
+    assert report.measures[0].threshold == round(mean + 0.01, 4)
+    assert f"{mean:.4f} (at least {round(mean + 0.01, 4):g})" in write_markdown(report)
+    notes.use("golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean:.4f}}}")
+    reached = notes.judge()
+    assert reached.verdict == "passed"
+    assert f"requires at least {round(mean, 4):g}" in reason(reached, "thresholds")
 
 
 class RandomReranker:

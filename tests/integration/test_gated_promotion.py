@@ -175,8 +175,9 @@ def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
         ("golden set", "uses another version of the golden set"),
         (
             "settings",
-            "the settings `gate`, `search`, `reranker` or `ef_search` have changed since report",
+            "the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed since",
         ),
+        ("thresholds", "`thresholds`, `search`, `reranker` or `ef_search` have changed since report"),
         ("live generation", "compares it with 1, and 3 is live now"),
         ("split", "uses the split tune, which is not for a decision"),
         ("build", "the gate has not judged it"),
@@ -191,6 +192,8 @@ def test_report_does_not_decide_after_a_change(notes: Notes, change: str, said: 
             file.write("\nq0\ttown-1\t0\n")
     elif change == "settings":
         notes.use(("golden: ./golden", "golden: ./golden\n    search: {vector_weight: 0.6}"))
+    elif change == "thresholds":
+        notes.use(("golden: ./golden", "golden: ./golden\n    thresholds: {mrr@10: 0.1}"))
     elif change == "live generation":
         replace_live(notes)
     elif change == "build":
