@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ragline.configuration.collection_settings import GateSettings
+from ragline.counts import count
 from ragline.evaluation.evaluation import find_missed_thresholds
 from ragline.gate.comparison import (
     FAMILY_ERROR_RATE,
@@ -215,10 +216,16 @@ def describe_comparison(comparison: Comparison, subject: str) -> str:
     if change >= -margin:
         return f"{said} The margin is {margin:g}."
     if comparison.is_refused:
-        return (
-            f"{said} The margin is {margin:g}, and chance does not explain it (p = {p_value:.4f})."
-        )
-    return f"{said} This is more than the margin {margin:g}, but can be chance (p = {p_value:.2f})."
+        found = describe_p_value(comparison, 4)
+        return f"{said} The margin is {margin:g}, and chance does not explain it ({found})."
+    found = describe_p_value(comparison, 2)
+    return f"{said} This is more than the margin {margin:g}, but can be chance ({found})."
+
+
+def describe_p_value(comparison: Comparison, decimals: int) -> str:
+    """Return the p-value of a decision, and for how many comparisons it is adjusted."""
+    compared = count(comparison.compared or 1, "comparison")
+    return f"p = {comparison.adjusted_p_value:.{decimals}f}, adjusted for {compared}"
 
 
 def find_verdict(checks: Sequence[Check]) -> tuple[Verdict, tuple[str, ...]]:

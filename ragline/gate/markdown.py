@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from ragline.counts import count
 from ragline.gate.report import (
     Comparison,
     FallenQuery,
@@ -17,8 +18,8 @@ from ragline.gate.report import (
 SHOWN_FALLEN = 10
 FORMATTING = re.compile(r"([\\`*_\[\]|])")
 MEASURES_HEADER = (
-    "measure", "queries", "live", "candidate", "difference", "95 % limits", "p", "detectable fall",
-    "result",
+    "measure", "queries", "live", "candidate", "difference", "95 % limits", "adjusted p",
+    "detectable fall", "result",
 )  # fmt: skip
 GENERATIONS_HEADER = ("", "state", "model", "entries", "documents", "size", "p50", "p95")
 FINGERPRINTS_HEADER = ("", "embedding space", "chunker", "parser")
@@ -40,9 +41,9 @@ def write_markdown(report: GateReport) -> str:
         _write_table(FINGERPRINTS_HEADER, _list_fingerprints(report)),
     ]
     if report.measures:
-        parts += ["## All queries", _write_comparisons(report.measures, "measure")]
+        parts += ["## All queries", *_describe_family(report.measures, "measure")]
     if report.slices:
-        parts += ["## Slices", _write_comparisons(report.slices, "slice")]
+        parts += ["## Slices", *_describe_family(report.slices, "slice")]
     if report.fallen:
         parts += [_title_fallen(report), *map(_write_fallen, report.fallen[:SHOWN_FALLEN])]
     return "\n\n".join([*_join_list(parts), _describe_origin(report)]) + "\n"
@@ -91,6 +92,15 @@ def _describe_origin(report: GateReport) -> str:
         f"Ragline {report.code_version}, {golden}, settings {report.settings_fingerprint}, seed "
         f"{report.seed}, {report.started_at:%Y-%m-%d %H:%M:%S} UTC, {report.seconds:.1f} s."
     )
+
+
+def _describe_family(comparisons: Sequence[Comparison], first: str) -> list[str]:
+    """Write comparisons that are decided together, and for how many of them p is adjusted."""
+    table = _write_comparisons(comparisons, first)
+    compared = next((one.compared for one in comparisons if one.compared), None)
+    if compared is None:
+        return [table]
+    return [table, f"Each p is adjusted for {count(compared, 'comparison')} by Holm's method."]
 
 
 def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:

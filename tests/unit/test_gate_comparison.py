@@ -116,7 +116,8 @@ def test_fall_beyond_the_margin_that_can_be_chance_passes_and_says_so():
     candidate -= (candidate - live).mean() + 0.04
     (found,) = compare_measures({"ndcg@10": live}, {"ndcg@10": candidate}, SETTINGS, 1)
     assert not found.is_refused
-    assert "can be chance" in check_measure(found).reason
+    assert "can be chance (p = 0." in check_measure(found).reason
+    assert ", adjusted for 1 comparison)." in check_measure(found).reason
 
 
 def test_fall_in_one_slice_is_refused_although_the_mean_is_within_the_margin():
@@ -132,6 +133,7 @@ def test_fall_in_one_slice_is_refused_although_the_mean_is_within_the_margin():
     assert check.outcome == "refused"
     assert "In the slice source = a, nDCG@10 falls by 0.6000" in check.reason
     assert "source = b" not in check.reason
+    assert ", adjusted for 2 comparisons)." in check.reason
 
 
 def test_mean_below_its_threshold_is_refused_whatever_the_live_one_has():
