@@ -45,6 +45,7 @@ from ragline.gate.index_checks import (
 )
 from ragline.gate.paired_evaluation import PairedEvaluation, Side, evaluate_pair
 from ragline.gate.report import (
+    NAMED_DOCUMENTS,
     Check,
     Comparison,
     FallenQuery,
@@ -160,7 +161,7 @@ class _Gate:
         unknown = find_unknown_documents(self.database, name, self.golden)
         refusal = check_gone_judgements(self.settings.gate, self.golden, len(unknown.judgements))
         if refusal is not None:
-            named = f"{refusal.reason} In detail: {unknown.describe(name)}."
+            named = f"{refusal.reason}{NAMED_DOCUMENTS}{unknown.describe(name)}."
             found.checks.append(replace(refusal, reason=named))
         return refusal is None
 

@@ -176,7 +176,11 @@ def _describe_gate(card: IndexCard) -> str:
         f"{_write_time(gate.judged_at)}, for {_escape(gate.asked_by)} (golden set `{golden}`, seed "
         f"{gate.seed}, code {_escape(gate.code_version)})."
     )
-    return "\n\n".join([head, *([_write_list(gate.reasons)] if gate.reasons else [])])
+    parts = [head, *([_write_list(gate.reasons)] if gate.reasons else [])]
+    if gate.checks:
+        rows = [(_escape(one.name), one.outcome, _escape(one.reason)) for one in gate.checks]
+        parts.append(_write_table(("check", "result", "reason"), rows))
+    return "\n\n".join(parts)
 
 
 def _write_decisions(card: IndexCard) -> list[str]:

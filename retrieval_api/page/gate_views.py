@@ -20,6 +20,7 @@ from ragline.gate.report import (
 )
 from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.golden_set.splits import SPLITS
+from ragline.index_card.card import CardCheck
 from ragline.search.document_records import read_titles
 from retrieval_api.access.callers import Caller
 from retrieval_api.page.formatting import format_document_name
@@ -96,7 +97,7 @@ class ShownQuery:
     candidate: list[ShownDocument]
 
 
-def name_check(check: Check) -> str:
+def name_check(check: Check | CardCheck) -> str:
     """Return the name of a check in words."""
     return CHECK_NAMES.get(check.name, check.name.replace("_", " "))
 

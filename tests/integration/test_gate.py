@@ -282,7 +282,9 @@ def test_small_falls_cannot_add_up_below_a_threshold(notes: Notes) -> None:
     plant_candidate(notes.database)
     mean = notes.judge().measures[0].candidate
     # The live generation has the same mean, so no comparison refuses the candidate.
-    notes.use("golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean + 0.01:.4f}}}")
+    notes.use(
+        "golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean + 0.01:.4f}}}"
+    )
     report = notes.judge()
     assert report.verdict == "refused"
     assert [name for name, outcome in outcomes(report).items() if outcome == "refused"] == [

@@ -175,9 +175,12 @@ def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
         ("golden set", "uses another version of the golden set"),
         (
             "settings",
-            "the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed since",
+            "the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed",
         ),
-        ("thresholds", "`thresholds`, `search`, `reranker` or `ef_search` have changed since report"),
+        (
+            "thresholds",
+            "`thresholds`, `search`, `reranker` or `ef_search` have changed since report",
+        ),
         ("live generation", "compares it with 1, and 3 is live now"),
         ("split", "uses the split tune, which is not for a decision"),
         ("build", "the gate has not judged it"),
