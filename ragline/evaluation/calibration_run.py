@@ -66,16 +66,35 @@ def refresh_calibrations(
         GoldenSetError: the golden set cannot be read.
         ModelUnavailableError: the model of the generation or the reranker cannot be loaded.
     """
+    current = find_calibrations(database, settings, golden_folder, generation_id)
+    if current is not None and not is_forced:
+        return current
+    fitted = fit_generation(searcher, settings, golden_folder, generation_id, progress)
+    origin = make_origin(settings, read_golden_set(golden_folder))
+    store_calibrations(database, generation_id, fitted, origin)
+    return fitted
+
+
+def find_calibrations(
+    database: Database, settings: CollectionSettings, golden_folder: Path, generation_id: int
+) -> list[FittedCalibration] | None:
+    """Return the stored calibrations of a generation, one for each kind of search.
+
+    The result is None if one is missing or outdated. A result without a calibration is a stored
+    result too: it says why the golden set is too small. Nothing is written.
+
+    Raises:
+        UnknownGenerationError: the collection has no generation with this id that can be searched.
+        GoldenSetError: the golden set cannot be read.
+    """
     origin = make_origin(settings, read_golden_set(golden_folder))
     with database.connect() as connection:
         read_generation(connection, settings.name, generation_id)
         stored = read_calibrations(connection, generation_id)
     is_current = all(one.origin == origin for one in stored.values())
-    if is_current and stored.keys() == set(KINDS) and not is_forced:
-        return [stored[kind].fitted for kind in KINDS]
-    fitted = fit_generation(searcher, settings, golden_folder, generation_id, progress)
-    store_calibrations(database, generation_id, fitted, origin)
-    return fitted
+    if not is_current or stored.keys() != set(KINDS):
+        return None
+    return [stored[kind].fitted for kind in KINDS]
 
 
 def make_origin(settings: CollectionSettings, golden: GoldenSet) -> CalibrationOrigin:

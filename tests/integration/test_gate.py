@@ -35,7 +35,7 @@ from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import UnknownGenerationError, UnknownReportError
 from ragline.gate import index_checks
-from ragline.gate.judgement import judge_candidate
+from ragline.gate.judgement import Gate, judge_candidate
 from ragline.gate.markdown import write_markdown
 from ragline.gate.report import GateReport
 from ragline.gate.reproduction import reproduce_report
@@ -45,7 +45,7 @@ from ragline.gate.stored_reports import (
     read_report,
     store_report,
 )
-from ragline.lifecycle.generation_decisions import Decision, promote_by_id
+from ragline.lifecycle.generation_decisions import Decision, drop_by_decision, promote_by_id
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
@@ -520,3 +520,47 @@ def test_stored_report_is_made_again(notes: Notes) -> None:
     assert changed.outcome == "impossible"
     assert stored.golden_set_version is not None
     assert stored.golden_set_version in changed.obstacles[0]
+
+
+def remove_model(notes: Notes) -> None:
+    notes.models = ModelCache(notes.configuration.home / "models")
+    with notes.database.begin() as connection:
+        connection.execute(text("update ragline.embedding_spaces set model = 'acme/missing'"))
+
+
+def change_golden_set(notes: Notes) -> None:
+    with (notes.folder / "golden" / "qrels" / "test.tsv").open("a", encoding="utf-8") as file:
+        file.write("\nq0\ttown-1\t0\n")
+
+
+def promote_and_drop(notes: Notes) -> None:
+    promote_by_id(notes.database, notes.configuration, 2, Decision("ada"))
+    drop_by_decision(notes.database, notes.configuration, 1, Decision("ada"))
+
+
+CHANGES: dict[str, Callable[[Notes], None]] = {
+    "generation 1, which it replaced, is dropped": promote_and_drop,
+    "The golden set has version": change_golden_set,
+    "golden set needs it": lambda notes: (notes.folder / "golden" / "queries.jsonl").unlink(),
+    "The settings of the gate, thresholds or search have changed": lambda notes: notes.use(
+        "golden: ./golden", "golden: ./golden\n    thresholds: {mrr@10: 0.1}"
+    ),
+    "acme/missing": remove_model,
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_report_that_cannot_be_made_again_is_refused_before_any_work(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    plant_candidate(notes.database)
+    stored = read_report(notes.database, store_report(notes.database, notes.judge(), "ada"))
+    CHANGES[said](notes)
+
+    def fail(_: Gate) -> None:
+        raise AssertionError("the gate has begun its work")
+
+    monkeypatch.setattr(Gate, "measure", fail)
+    again = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+    assert again.outcome == "impossible"
+    assert said in again.obstacles[0]
