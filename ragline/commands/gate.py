@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.command_line.golden_options import split_option
+from ragline.command_line.output_files import OutputFile, write_output
 from ragline.commands import configured, json_option, print_json
 from ragline.counts import count
 from ragline.errors import ConfigurationError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 STATUSES = {"passed": 0, "refused": 1, "undecidable": 2}
 SHOWN_FALLEN = 5
 SHOWN_DOCUMENTS = 5
-file_option = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -40,8 +40,8 @@ file_option = click.Path(path_type=Path, dir_okay=False)
     help="Folder of the golden set. Default: the golden set in the configuration.",
 )
 @split_option
-@click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
-@click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
+@click.option("--junit", type=OutputFile(), help="Also write the report to FILE as JUnit XML.")
+@click.option("--markdown", type=OutputFile(), help="Also write the report to FILE as Markdown.")
 @click.option(
     "--by",
     "asked_by",
@@ -117,7 +117,7 @@ def _write_files(report: GateReport, junit: Path | None, markdown: Path | None) 
 
     for path, write in ((junit, write_junit), (markdown, write_markdown)):
         if path is not None:
-            path.write_text(write(report), encoding="utf-8")
+            write_output(path, write(report))
 
 
 def _print_report(report: GateReport, report_id: int) -> None:
