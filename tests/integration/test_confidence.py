@@ -25,6 +25,8 @@ from ragline.errors import InvalidSearchError, UnknownGenerationError
 from ragline.evaluation.calibration_run import KINDS, refresh_calibrations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import Check, GateReport
+from ragline.gate.reproduction import GateReproduction, reproduce_report
+from ragline.gate.stored_reports import read_report, store_report
 from ragline.golden_set.splits import choose_split
 from ragline.lifecycle.generation_decisions import Decision, promote_by_id
 from ragline.lifecycle.run_context import RunContext
@@ -338,6 +340,36 @@ def test_gate_calibrates_a_candidate_if_the_live_generation_is_calibrated(notes:
     notes.forget()
     notes.judge()
     assert notes.read(candidate) == {}
+
+
+def test_reproduction_of_a_report_writes_nothing(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    report_id = store_report(notes.database, notes.judge(), "ada")
+    stored = read_report(notes.database, report_id)
+
+    def reproduce() -> GateReproduction:
+        tables = count_rows(notes.database)
+        again = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+        assert count_rows(notes.database) == tables
+        return again
+
+    before = notes.read(1), notes.read(candidate)
+    assert (reproduce().outcome, notes.read(1), notes.read(candidate)) == ("agrees", *before)
+    # Without calibrations, the figures agree, and no calibration is fitted.
+    notes.forget()
+    assert (reproduce().outcome, notes.read(1), notes.read(candidate)) == ("agrees", {}, {})
+
+
+def count_rows(database: Database) -> dict[str, int]:
+    """The number of rows of each table."""
+    with database.connect() as connection:
+        names = connection.execute(
+            text("select tablename from pg_tables where schemaname = 'ragline'")
+        ).scalars()
+        return {
+            name: connection.exec_driver_sql(f'select count(*) from ragline."{name}"').scalar_one()
+            for name in names.all()
+        }
 
 
 def test_candidate_that_answers_everything_with_confidence_is_refused(notes: Notes) -> None:

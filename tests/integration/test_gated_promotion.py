@@ -26,6 +26,7 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownGenerationError,
 )
+from ragline.gate.generation_choice import choose_generations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.publication import publish_collection
 from ragline.gate.stored_reports import list_reports, read_report, store_report
@@ -345,6 +346,30 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     (report,) = list_reports(notes.database, generation_id=candidate)
     assert (report.live_id, report.verdict) == (1, "passed")
     assert read_alarms(notes) == []
+
+
+def test_forced_generation_is_judged_against_the_one_that_it_replaced(notes: Notes) -> None:
+    forced, other = plant_candidate(notes.database), plant_candidate(notes.database)
+    force = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, forced, force)
+
+    def reference(candidate: int) -> int:
+        live, _ = choose_generations(notes.database, "notes", candidate)
+        assert live is not None
+        return live.id
+
+    assert reference(forced) == 1
+    # After other promotions and rollbacks, the reference is the same.
+    promote_by_id(notes.database, notes.configuration, other, force)
+    assert reference(other) == forced
+    notes.promote(forced)
+    assert reference(forced) == 1
+    roll_back(notes.database, "notes", ADA)
+    notes.promote(forced)
+    assert reference(forced) == 1
+    # A generation that was not forced is compared with the one that its last promotion replaced.
+    notes.promote(1)
+    assert reference(1) == forced
 
 
 def test_live_generation_without_its_reference_is_not_judged(notes: Notes) -> None:
