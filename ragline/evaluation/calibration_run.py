@@ -28,6 +28,7 @@ from ragline.errors import GoldenSetError, SearchTimeoutError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.golden_set.reading import qrels_path
 from ragline.golden_set.splits import SHARES, Split
 from ragline.progress import Progress, SilentProgress
 from ragline.search.entries import Entry
@@ -70,7 +71,7 @@ def refresh_calibrations(
     if current is not None and not is_forced:
         return current
     fitted = fit_generation(searcher, settings, golden_folder, generation_id, progress)
-    origin = make_origin(settings, read_golden_set(golden_folder))
+    origin = make_origin(settings, golden_folder)
     store_calibrations(database, generation_id, fitted, origin)
     return fitted
 
@@ -87,7 +88,7 @@ def find_calibrations(
         UnknownGenerationError: the collection has no generation with this id that can be searched.
         GoldenSetError: the golden set cannot be read.
     """
-    origin = make_origin(settings, read_golden_set(golden_folder))
+    origin = make_origin(settings, golden_folder)
     with database.connect() as connection:
         read_generation(connection, settings.name, generation_id)
         stored = read_calibrations(connection, generation_id)
@@ -97,11 +98,26 @@ def find_calibrations(
     return [stored[kind].fitted for kind in KINDS]
 
 
-def make_origin(settings: CollectionSettings, golden: GoldenSet) -> CalibrationOrigin:
-    """Return what the calibrations of a generation depend on in addition to the generation."""
+def make_origin(settings: CollectionSettings, golden_folder: Path) -> CalibrationOrigin:
+    """Return what the calibrations of a generation depend on in addition to the generation.
+
+    Raises:
+        GoldenSetError: the golden set cannot be read.
+    """
     search = settings.search.model_dump(exclude={"min_confidence"})
     used = fingerprint({"search": search, "reranker": settings.reranker})
-    return CalibrationOrigin(golden.content_hash, used, version("ragline"))
+    return CalibrationOrigin(_find_version(golden_folder), used, version("ragline"))
+
+
+def _find_version(golden_folder: Path) -> str:
+    """Return the version of the judgements to which calibrations are fitted."""
+    judged = read_golden_set(golden_folder)
+    if not qrels_path(golden_folder, SPLIT).is_file():
+        return judged.content_hash
+    try:
+        return read_golden_set(golden_folder, SPLIT).content_hash
+    except GoldenSetError:
+        return judged.content_hash
 
 
 def read_fitted_queries(golden_folder: Path) -> frozenset[str]:

@@ -22,6 +22,7 @@ from ragline.confidence.stored_calibrations import StoredCalibration, read_calib
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import InvalidSearchError, UnknownGenerationError
+from ragline.evaluation import calibration_run
 from ragline.evaluation.calibration_run import KINDS, refresh_calibrations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import Check, GateReport
@@ -246,6 +247,43 @@ def test_golden_set_that_is_too_small_gives_no_confidence_and_says_why(notes: No
     assert "queries with hits, and at least 20 are needed" in note
     with pytest.raises(InvalidSearchError, match="the split tune of the golden set has"):
         notes.search("knitting a scarf", min_confidence=0.1)
+
+
+def count_fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The generations for which hits are collected from now on, one item for each kind."""
+    collected: list[int] = []
+    collect = calibration_run.collect_hits
+
+    def collect_counted(*arguments: Any) -> Any:
+        collected.append(arguments[-1])
+        return collect(*arguments)
+
+    monkeypatch.setattr(calibration_run, "collect_hits", collect_counted)
+    return collected
+
+
+def test_impossible_calibration_is_tried_again_only_after_a_change(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No hit is relevant: all hits have one class.
+    path = notes.folder / "golden" / "qrels" / "test.tsv"
+    path.write_text(path.read_text("utf-8").replace("\t1", "\t0"), encoding="utf-8")
+    collected = count_fits(monkeypatch)
+    candidate = plant_candidate(notes.database)
+    notes.judge()
+    assert sorted(collected) == [1] * len(KINDS) + [candidate] * len(KINDS)
+    assert "0 relevant hits" in str(notes.read(candidate)[HYBRID].fitted.reason)
+    notes.judge()
+    notes.calibrate()
+    assert len(collected) == 2 * len(KINDS)
+    # Other judgements of the split `tune` are a change.
+    queries = [f"q{n}" for n in range(64)]
+    lines = ["query-id\tcorpus-id\tscore", *(f"{one}\ttown-1\t1" for one in queries)]
+    (path.parent / "tune.tsv").write_text("\n".join(lines), encoding="utf-8")
+    notes.calibrate()
+    assert len(collected) == 3 * len(KINDS)
+    notes.calibrate()
+    assert len(collected) == 3 * len(KINDS)
 
 
 def test_hit_that_one_leg_did_not_find_has_evidence_of_both(notes: Notes) -> None:
