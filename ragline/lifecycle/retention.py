@@ -64,6 +64,7 @@ def _list_aged(settings: RetentionSettings) -> tuple[tuple[str, str, timedelta],
         ("source_syncs", "removals/delete_source_syncs", settings.history),
         ("promotion_watches", "removals/delete_promotion_watches", settings.history),
         ("notes", "removals/delete_notes", settings.removed_documents),
+        ("signals", "removals/delete_signals", settings.removed_documents),
     )
 
 

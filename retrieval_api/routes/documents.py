@@ -178,7 +178,7 @@ def _forgotten_within_s(source: PushSettings) -> float:
 
 
 def _log(request: Request, source: PushSettings, outcomes: Sequence[Outcome]) -> None:
-    changed = sum(outcome.status not in ("unchanged", "unknown") for outcome in outcomes)
+    changed = sum(outcome.is_change for outcome in outcomes)
     request.state.logged |= {
         "collection": source.collection,
         "source": source.name,

@@ -8,6 +8,7 @@ it.
 from ragline.storage.schema.access_tables import api_keys, audit_events
 from ragline.storage.schema.columns import SCHEMA, metadata
 from ragline.storage.schema.document_tables import (
+    change_signals,
     chunkings,
     chunks,
     document_transitions,
@@ -52,6 +53,7 @@ __all__ = [
     "api_keys",
     "audit_events",
     "calibrations",
+    "change_signals",
     "chunkings",
     "chunks",
     "client_salts",

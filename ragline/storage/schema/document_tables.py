@@ -229,3 +229,21 @@ source_notes = Table(
     Column("value", JSONB, nullable=False),
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+
+change_signals = Table(
+    "change_signals",
+    metadata,
+    # The name, because a source can be signalled before its first sync.
+    Column("source", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("cleared_version", BigInteger, nullable=False, server_default=text("0")),
+    # The version of the last pending signal that names no documents.
+    Column("whole_version", BigInteger, nullable=True),
+    # The version of the last pending signal that names a document, by document id.
+    Column("documents", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    time_column("pending_since"),
+    time_column("signalled_at", nullable=False),
+    Column("reason", Text, nullable=False),
+    # The number of signals by reason.
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+)

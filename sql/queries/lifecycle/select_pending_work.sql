@@ -3,7 +3,7 @@
 -- `build_left` is the number of documents that the last run left out of a build. If the last run
 -- did not complete all stages, `failed_at` is its start and `last_error` its error. `due_retries`
 -- counts the retries that are due. `pending_documents` and `unfinished_removals` count what began
--- after :since, or at any time if :since is null.
+-- after :since, or at any time if :since is null. `is_signalled` says whether a signal is pending.
 select
   source.listed_probe,
   exists (
@@ -16,6 +16,11 @@ select
       and l.classid = 7267003
       and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
   ) as is_locked,
+  exists (
+    select
+    from ragline.change_signals as g
+    where g.source = cast(:source as text) and g.version > g.cleared_version
+  ) as is_signalled,
   last.build_left,
   case when last.finished_at is null then last.started_at end as failed_at,
   case when last.finished_at is null then last.error end as last_error,
