@@ -42,6 +42,7 @@ SHORT = {
     "ragline/storable_text.py": "the lowest layer: all packages use it",
     "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
     "ragline/unknown_names.py": "the lowest layer: all packages use it",
+    "ragline/sources/files/file_systems.py": "the types of mounts, without files of a source",
     "ragline/sources/web/rate_limit.py": "the rate limit of one host",
     "assets/plots.py": "charts of the library as metadata of Dagster",
     "assets/metadata.py": "the metadata of all assets",
