@@ -8,22 +8,17 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from ragline.search.candidates import (
-    NO_CONDITION,
-    FilterPlan,
-    Retrieval,
-    Vector,
     choose_feedback,
     choose_plan,
-    configure_session,
     fuse,
-    list_principals,
     move_query,
-    select_legs,
     sort_key,
     use_leg_score,
 )
 from ragline.search.filters import Condition
 from ragline.search.fusion import Candidate, Legs
+from ragline.search.legs import configure_session, select_legs
+from ragline.search.retrieval import NO_CONDITION, FilterPlan, Retrieval, Vector, list_principals
 from ragline.storage.generation_tables import load_generation_statement
 
 NO_LIMIT = 2**31 - 1
@@ -56,7 +51,7 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
     ranks of its best query. The statement reads all entries, so it takes longer than a search.
     """
     planned = choose_plan(connection, retrieval)
-    configure_session(connection, retrieval, planned.plan)
+    configure_session(connection, retrieval)
     admitting = _admit_document(retrieval, document_key)
     scan = FilterPlan(replace(planned.plan, vector="scan"), admitting.condition or NO_CONDITION)
     statement = load_generation_statement("search/select_entry_ids", retrieval.generation.id)

@@ -15,6 +15,7 @@ from ragline.search.highlights import find_highlights
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.pipelines import Row
 
 MAX_SECTION_CHARS = 20_000
 
@@ -126,7 +127,7 @@ def _explain(entry: Entry) -> HitExplanation:
     )
 
 
-def make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
+def make_receipt(row: Row, generation: LiveGeneration, now: datetime) -> Receipt:
     """Make the receipt of a row of `search/select_hits`."""
     since = row["source_changed_at"] or row["indexed_at"]
     return Receipt(

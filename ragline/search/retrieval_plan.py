@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ragline.configuration import CollectionSettings
-from ragline.search.candidates import Retrieval, Vector
 from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
+from ragline.search.retrieval import Retrieval, Vector
 
 # With `max_per_document`, some candidates are left out of the answer. Therefore more candidates are
 # fetched.

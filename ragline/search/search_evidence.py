@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import RowMapping
 
-from ragline.search.candidates import Retrieval
 from ragline.search.document_ranks import RankedEntries
 from ragline.search.entries import Entry, choose_hits
 from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, StageRank
@@ -15,6 +14,7 @@ from ragline.search.fusion import Candidate
 from ragline.search.hit_confidence import ConfidenceRule
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord
+from ragline.search.retrieval import Retrieval
 
 # A leg's rank of an entry, its score, and its part of the fused score.
 _LegFigures = tuple[int | None, float | None, float | None]

@@ -7,7 +7,7 @@ same code as a search.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from time import perf_counter
 from uuid import uuid4
 
@@ -18,15 +18,24 @@ from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import apply_release
 from ragline.embedder.embedder import Embedder
-from ragline.errors import GenerationTooOldError, SearchTimeoutError, UnknownCollectionError
+from ragline.errors import (
+    DatabaseUnavailableError,
+    GenerationTooOldError,
+    RaglineError,
+    SearchTimeoutError,
+    UnknownCollectionError,
+)
 from ragline.model_cache import ModelCache
 from ragline.rerankers.reranker import Reranker
-from ragline.search.candidates import DEFAULT_TIMEOUT_MS, Retrieval, Vector, retrieve_candidates
+from ragline.search.candidates import retrieve_candidates
 from ragline.search.deadline import Deadline
 from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
+from ragline.search.found_entries import FoundEntries, find_entries, lacks_table
 from ragline.search.hit_confidence import ConfidenceRule, keep_confident, make_rule
 from ragline.search.hits import HitDetails, make_hits, read_hit_details
+from ragline.search.known_generations import AskedGeneration, KnownGenerations
+from ragline.search.legs import configure_session
 from ragline.search.live_generation import (
     LiveGeneration,
     read_generation,
@@ -34,8 +43,10 @@ from ragline.search.live_generation import (
 )
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
 from ragline.search.rerank_stage import rerank_entries, resolve_reranker
+from ragline.search.retrieval import DEFAULT_TIMEOUT_MS, Retrieval, Vector
 from ragline.search.retrieval_plan import make_condition, plan_retrieval
 from ragline.storage.database import Database
+from ragline.storage.pipelines import open_snapshot
 from ragline.telemetry import set_span_attributes, span, traced
 
 # The SQLSTATE of a statement that was cancelled by its time limit or by an operator.
@@ -69,6 +80,7 @@ class Searcher:
         self._configuration = configuration
         self._timeout_ms = timeout_ms
         self._model_wait_s = model_wait_s
+        self._generations = KnownGenerations()
 
     def search(
         self,
@@ -104,43 +116,40 @@ class Searcher:
             DatabaseUnavailableError: the database did not answer.
         """
         with span("search", collection=request.collection, mode=request.mode):
-            answer = self._answer(request, generation_id, is_complete=is_complete)
+            asked = AskedGeneration(
+                request.collection, request.tenant, generation_id, is_complete=is_complete
+            )
+            answer = self._answer(request, asked)
             set_span_attributes(hits=len(answer.hits))
             return answer
 
-    def _answer(
-        self, request: SearchRequest, generation_id: int | None, *, is_complete: bool
-    ) -> SearchAnswer:
+    def _answer(self, request: SearchRequest, asked: AskedGeneration) -> SearchAnswer:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         condition = make_condition(request)
-        generation = self._find_generation(
-            request, generation_id, deadline, is_complete=is_complete
-        )
-        settings = self.settings(request.collection, generation)
-        set_span_attributes(generation=generation.id)
-        _check_generation(generation, request)
-        rule = make_rule(request, settings, generation)
-        found = perf_counter()
-        vectors = self._embed(generation, request, deadline)
-        embedded = perf_counter()
-        retrieval = plan_retrieval(request, settings, condition, generation, vectors, deadline)
-        entries, plan = self._retrieve(retrieval, request.tenant)
-        retrieved = perf_counter()
+        while True:
+            generation = self._choose_generation(request, asked, deadline)
+            settings = self.settings(request.collection, generation)
+            set_span_attributes(generation=generation.id)
+            rule = make_rule(request, settings, generation)
+            retrieval = plan_retrieval(request, settings, condition, generation, (), deadline)
+            if (found := self._search(request, asked, retrieval)) is not None:
+                break
+        entries, reranked = found.entries, perf_counter()
         if request.rerank:
             entries = self._rerank(request, settings, generation, entries, deadline)
-        reranked = perf_counter()
+        rerank_ms = 1e3 * (perf_counter() - reranked) if request.rerank else 0.0
         rated = keep_confident(rule, choose_hits(entries, request))
         details = self._read_details(request, generation, rated.entries, deadline)
         hits = make_hits(rated.entries, generation, request, details)
-        ended = perf_counter()
+        total_ms = 1e3 * (perf_counter() - started)
+        # All other time counts as time in the database.
         took = StageTimes(
-            embed=1e3 * (embedded - found),
-            # Reading the live generation is also time in the database.
-            retrieve=1e3 * (found - started + retrieved - embedded + ended - reranked),
-            rerank=1e3 * (reranked - retrieved) if request.rerank else 0.0,
-            total=1e3 * (ended - started),
+            embed=found.embed_ms,
+            retrieve=total_ms - found.embed_ms - rerank_ms,
+            rerank=rerank_ms,
+            total=total_ms,
         )
         return SearchAnswer(
             uuid4(),
@@ -150,7 +159,7 @@ class Searcher:
             took,
             settings.search_fingerprint,
             read_code_version(),
-            plan if request.explain else None,
+            found.plan if request.explain else None,
             rated.is_abstained,
             rated.note,
             rated.best_confidence,
@@ -168,8 +177,10 @@ class Searcher:
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         condition = make_condition(request)
-        generation = self._find_generation(request, generation_id, deadline, is_complete=False)
-        vectors = self._embed(generation, request, deadline)
+        asked = AskedGeneration(request.collection, request.tenant, generation_id)
+        generation = self._read_generation(asked, deadline)
+        embedder = self._find_embedder(generation, request, deadline)
+        vectors = self._embed(embedder, request, deadline)
         settings = self.settings(request.collection, generation)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
 
@@ -264,24 +275,77 @@ class Searcher:
         ):
             return read_live_generation(connection, collection, tenant, configured)
 
-    def _find_generation(
-        self,
-        request: SearchRequest,
-        generation_id: int | None,
-        deadline: Deadline,
-        *,
-        is_complete: bool = False,
+    def _choose_generation(
+        self, request: SearchRequest, asked: AskedGeneration, deadline: Deadline
     ) -> LiveGeneration:
-        if generation_id is None:
-            return self.live_generation(request.collection, request.tenant, deadline)
-        with self._begin(request.tenant, deadline) as connection:
-            return read_generation(
-                connection,
-                request.collection,
-                generation_id,
-                request.tenant,
-                is_complete=is_complete,
+        """Return the generation as it was read last. A request is refused only after a new read."""
+        generation = self._generations.find(asked)
+        if generation is not None:
+            # What was read earlier can be outdated, so it is no reason for a refusal.
+            with suppress(RaglineError):
+                self._check_generation(generation, request)
+                return generation
+        generation = self._read_generation(asked, deadline)
+        self._check_generation(generation, request)
+        return generation
+
+    def _check_generation(self, generation: LiveGeneration, request: SearchRequest) -> None:
+        """Refuse a request that this generation cannot answer."""
+        wanted = request.min_generation
+        if wanted is not None and generation.id < wanted:
+            raise GenerationTooOldError(
+                f"collection {request.collection} is served from generation {generation.id}, and "
+                f"{wanted} was asked for"
             )
+        make_rule(request, self.settings(request.collection, generation), generation)
+
+    def _read_generation(self, asked: AskedGeneration, deadline: Deadline) -> LiveGeneration:
+        if asked.generation_id is None:
+            generation = self.live_generation(asked.collection, asked.tenant, deadline)
+        else:
+            with self._begin(asked.tenant, deadline) as connection:
+                generation = read_generation(
+                    connection,
+                    asked.collection,
+                    asked.generation_id,
+                    asked.tenant,
+                    is_complete=asked.is_complete,
+                )
+        self._generations.store(asked, generation)
+        return generation
+
+    def _search(
+        self, request: SearchRequest, asked: AskedGeneration, retrieval: Retrieval
+    ) -> FoundEntries | None:
+        """Embed the queries and find entries. Returns None if the generation is outdated.
+
+        If a connection of the pool is broken, the search is repeated on a tested one.
+        """
+        deadline, database = retrieval.deadline, self._database_of(request.tenant)
+        embedder = self._find_embedder(retrieval.generation, request, deadline)
+
+        def embed() -> tuple[Vector | None, ...]:
+            return self._embed(embedder, request, deadline)
+
+        for is_trusted in (True, False):
+            try:
+                with (
+                    self._translate_timeout(),
+                    open_snapshot(database, is_trusted=is_trusted) as connection,
+                ):
+                    return find_entries(
+                        connection, database, retrieval, asked, self._generations, embed
+                    )
+            except DatabaseUnavailableError:
+                if not is_trusted or deadline.has_passed:
+                    raise
+            except DBAPIError as error:
+                if not is_trusted or not lacks_table(error):
+                    raise
+                # The generation was dropped after it was read last.
+                if self._read_generation(asked, deadline).id != retrieval.generation.id:
+                    return None
+        raise AssertionError("the second attempt returns or raises")
 
     def _database_of(self, tenant: str | None) -> Database:
         return self._database if tenant is None else self._database.for_tenant(tenant)
@@ -307,13 +371,18 @@ class Searcher:
                 ) from error
             raise
 
+    def _find_embedder(
+        self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
+    ) -> Embedder | None:
+        """Return the embedder of a generation, or None if the request needs none."""
+        return None if request.mode == "keyword" else self.embedder(generation.model, deadline)
+
     @traced("embed")
     def _embed(
-        self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
+        self, embedder: Embedder | None, request: SearchRequest, deadline: Deadline
     ) -> tuple[Vector | None, ...]:
-        if request.mode == "keyword":
+        if embedder is None:
             return (None,) * len(request.queries)
-        embedder = self.embedder(generation.model, deadline)
         vectors = []
         for query in request.queries:
             deadline.remaining_ms()
@@ -323,6 +392,7 @@ class Searcher:
     @traced("retrieve")
     def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
         with self._begin(tenant, retrieval.deadline) as connection:
+            configure_session(connection, retrieval)
             candidates, plan = retrieve_candidates(connection, retrieval)
             retrieval.deadline.limit_statements(connection)
             return select_entries(connection, retrieval.generation.id, candidates), plan
@@ -351,12 +421,3 @@ class Searcher:
     ) -> list[Entry]:
         reranker = self.reranker(resolve_reranker(request, settings), generation.model, deadline)
         return rerank_entries(reranker, request, settings, entries, deadline)
-
-
-def _check_generation(generation: LiveGeneration, request: SearchRequest) -> None:
-    wanted = request.min_generation
-    if wanted is not None and generation.id < wanted:
-        raise GenerationTooOldError(
-            f"collection {request.collection} is served from generation {generation.id}, and "
-            f"{wanted} was asked for"
-        )

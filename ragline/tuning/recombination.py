@@ -27,21 +27,19 @@ from ragline.golden_set import GoldenSet
 from ragline.progress import Progress
 from ragline.rerankers.reranker import Reranker
 from ragline.search.candidates import (
-    FilterPlan,
-    Retrieval,
     choose_feedback,
     choose_plan,
-    configure_session,
     fuse,
     lacks_candidates,
     move_query,
-    select_legs,
 )
 from ragline.search.deadline import Deadline
 from ragline.search.entries import Entry, select_entries, select_hit_rows
 from ragline.search.fusion import Fusion, Leg, Legs
+from ragline.search.legs import configure_session, select_legs
 from ragline.search.messages import SearchRequest
 from ragline.search.rerank_stage import blend_entries, score_entries
+from ragline.search.retrieval import FilterPlan, Retrieval
 from ragline.search.searcher import Searcher
 from ragline.tuning.measurement import TIMEOUT_MS
 
@@ -125,11 +123,11 @@ class SearchedQueries:
         (query,), (vector,) = prepared.queries, prepared.vectors
         with self._begin(prepared) as (connection, retrieval):
             planned = choose_plan(connection, retrieval)
-            configure_session(connection, retrieval, planned.plan)
+            configure_session(connection, retrieval)
             legs = select_legs(connection, retrieval, planned, query, vector)
             if lacks_candidates(retrieval, planned.plan, legs):
                 planned = replace(planned, plan=replace(planned.plan, vector="scan"))
-                configure_session(connection, retrieval, planned.plan)
+                configure_session(connection, retrieval)
                 legs = select_legs(connection, retrieval, planned, query, vector)
             self._read_documents(connection, retrieval, (legs.keyword, legs.vector))
         return _SearchedQuery(retrieval, planned, legs)
@@ -142,7 +140,7 @@ class SearchedQueries:
             (query,), (vector,) = searched.retrieval.queries, searched.retrieval.vectors
             with self._begin(replace(searched.retrieval, settings=settings)) as opened:
                 connection, retrieval = opened
-                configure_session(connection, retrieval, searched.planned.plan)
+                configure_session(connection, retrieval)
                 moved = move_query(connection, retrieval, vector, first)
                 again = select_legs(
                     connection, retrieval, searched.planned, query, moved, is_feedback=True

@@ -1,0 +1,86 @@
+"""The transaction of a search: it finds the entries of a request with few round trips.
+
+The first round trip checks the generation and runs the legs. While the server runs the keyword leg,
+the queries are embedded. The second round trip reads the rows of the best candidates. A filter, the
+feedback pass and a vector index that finds too few entries need further round trips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ragline.search.candidates import retrieve_candidates, send_legs, start_retrieval
+from ragline.search.entries import Entry, select_last_entries
+from ragline.search.known_generations import AskedGeneration, KnownGenerations
+from ragline.search.legs import check_settings, send_settings
+from ragline.search.live_generation import LiveGeneration
+from ragline.search.messages import Plan
+from ragline.search.retrieval import Retrieval, Vector
+from ragline.storage.database import Database
+from ragline.storage.pipelines import pipelined
+from ragline.telemetry import span
+
+# The SQLSTATE of a statement that names a table that does not exist.
+UNDEFINED_TABLE = "42P01"
+
+# Returns the vectors of the queries.
+Embed = Callable[[], tuple[Vector | None, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEntries:
+    """The entries of a search in the order of the answer, before reranking.
+
+    `generation` has the number of entries that the search saw.
+    """
+
+    entries: list[Entry]
+    plan: Plan
+    generation: LiveGeneration
+    embed_ms: float
+
+
+def find_entries(
+    connection: Connection,
+    database: Database,
+    retrieval: Retrieval,
+    asked: AskedGeneration,
+    known: KnownGenerations,
+    embed: Embed,
+) -> FoundEntries | None:
+    """Find the entries of a retrieval whose vectors are not known yet.
+
+    `connection` is a snapshot of `database` whose transaction was not begun. Returns None if the
+    generation of the retrieval is outdated. The search must then start again.
+    """
+    with retrieval.deadline.watch(connection), ExitStack() as stack:
+        pipeline = stack.enter_context(pipelined(connection))
+        pipeline.begin(database)
+        settings = send_settings(pipeline, retrieval)
+        facts = asked.send(pipeline)
+        started = start_retrieval(pipeline, retrieval)
+        embedding_at = perf_counter()
+        retrieval = replace(retrieval, vectors=embed())
+        embed_ms = 1e3 * (perf_counter() - embedding_at)
+        with span("retrieve"):
+            sent = send_legs(pipeline, retrieval, started)
+            stack.close()
+            check_settings(retrieval, settings.one())
+            generation = known.confirm(asked, retrieval.generation, facts.first())
+            if generation is None:
+                return None
+            retrieval = replace(retrieval, generation=generation)
+            candidates, plan = retrieve_candidates(connection, retrieval, started, sent)
+            entries = select_last_entries(connection, retrieval, candidates)
+            return FoundEntries(entries, plan, generation, embed_ms)
+
+
+def lacks_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because the table of its generation was dropped."""
+    return getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE
