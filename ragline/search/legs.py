@@ -20,7 +20,11 @@ from ragline.search.retrieval import (
     Vector,
     list_principals,
 )
-from ragline.storage.generation_tables import load_generation_statement
+from ragline.storage.generation_tables import (
+    entries_table,
+    load_generation_statement,
+    term_weights_table,
+)
 from ragline.storage.pipelines import Answer, Pipeline, Row, pipelined
 from ragline.storage.statements import load_statement
 from ragline.text_analysis import analyze_text, list_whole_forms
@@ -137,8 +141,15 @@ def send_keyword_leg(
         "keyword_bound": NO_KEYWORD_BOUND if is_unbounded else retrieval.settings.keyword_bound,
         **_make_shared(retrieval, planned),
     }
-    statement = bind_filter("search/select_keyword_leg", generation.id, planned.condition.sql)
-    return pipeline.send(statement, parameters, is_prepared=planned.condition is NO_CONDITION)
+    has_condition = planned.condition is not NO_CONDITION
+    statement = bind_filter(
+        "search/select_keyword_leg",
+        generation.id,
+        planned.condition.sql,
+        # A condition needs columns that only the table of entries has.
+        is_narrow=generation.has_term_weights and not has_condition,
+    )
+    return pipeline.send(statement, parameters, is_prepared=not has_condition)
 
 
 def send_vector_leg(
@@ -160,14 +171,22 @@ def send_vector_leg(
 
 @lru_cache(maxsize=512)
 def bind_filter(
-    name: str, generation_id: int, condition: str, *, is_scan: bool = False
+    name: str,
+    generation_id: int,
+    condition: str,
+    *,
+    is_scan: bool = False,
+    is_narrow: bool = False,
 ) -> TextClause:
     """Return a statement over the entries of a generation that satisfy a condition.
 
     `condition` is `Condition.sql`. It contains no value that a caller sent. With `is_scan`, the
-    vector leg scans all entries.
+    vector leg scans all entries. With `is_narrow`, the statement reads the table of term weights.
     """
     statement = load_generation_statement(name, generation_id).text
+    if is_narrow:
+        wide, narrow = entries_table(generation_id), term_weights_table(generation_id)
+        statement = statement.replace(wide, narrow)
     statement = statement.replace(SCAN_MARK, SCAN_ORDER if is_scan else "")
     return text(statement.replace(FILTER_MARK, condition))
 
