@@ -36,12 +36,6 @@ create index entries_generation_tsv_idx on ragline.entries_generation using gin 
 create index entries_generation_metadata_idx on ragline.entries_generation
 using gin (metadata jsonb_path_ops);
 
--- If a row is too long for its page, the text and the lexemes are stored elsewhere, and not the
--- columns that a scan of many entries reads.
-alter table ragline.entries_generation alter column embedding set storage main;
-
-alter table ragline.entries_generation alter column lexical set storage main;
-
 -- The columns of the entries that the keyword leg reads. It reads up to `keyword_bound` rows, and
 -- these rows are on fewer pages than those of the other table. The triggers below write them.
 create table ragline.term_weights_generation (

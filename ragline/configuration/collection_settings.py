@@ -294,8 +294,9 @@ class CollectionSettings(StrictSettings):
         default=RolloutSettings(),
         description="How real searches test a new generation, before and after its promotion.",
     )
+    # Source: benchmarks/README.md, "Latency of a search".
     hnsw_from_entries: int = Field(
-        default=20_000,
+        default=5_000,
         ge=0,
         description="Minimum number of entries for which a vector index is built. With fewer "
         "entries, the vector leg compares the query with all entries.",

@@ -342,8 +342,8 @@ class Searcher:
             except DBAPIError as error:
                 if not is_trusted or not lacks_table(error):
                     raise
-                # The generation was dropped after it was read last.
-                if self._read_generation(asked, deadline).id != retrieval.generation.id:
+                # A table of the generation was dropped after the generation was read last.
+                if self._read_generation(asked, deadline) != retrieval.generation:
                     return None
         raise AssertionError("the second attempt returns or raises")
 

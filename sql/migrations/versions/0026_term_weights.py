@@ -6,10 +6,10 @@ from importlib.resources import files
 
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0026"
+down_revision = "0025"
 
 
 def upgrade() -> None:
-    path = files("sql") / "migrations" / "versions" / "0025_term_weights.sql"
+    path = files("sql") / "migrations" / "versions" / "0026_term_weights.sql"
     op.get_bind().exec_driver_sql(path.read_text(encoding="utf-8"))
