@@ -15,6 +15,7 @@ from time import perf_counter
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ragline.errors import DatabaseUnavailableError
 from ragline.search.candidates import retrieve_candidates, send_legs, start_retrieval
 from ragline.search.entries import Entry, select_last_entries
 from ragline.search.known_generations import AskedGeneration, KnownGenerations
@@ -23,7 +24,7 @@ from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Plan
 from ragline.search.retrieval import Retrieval, Vector
 from ragline.storage.database import Database
-from ragline.storage.pipelines import pipelined
+from ragline.storage.pipelines import open_snapshot, pipelined
 from ragline.telemetry import span
 
 # The SQLSTATE of a statement that names a table that does not exist.
@@ -47,6 +48,35 @@ class FoundEntries:
 
 
 def find_entries(
+    database: Database,
+    retrieval: Retrieval,
+    asked: AskedGeneration,
+    known: KnownGenerations,
+    *,
+    embed: Embed,
+    read_again: Callable[[], LiveGeneration],
+) -> FoundEntries | None:
+    """Find the entries of a retrieval whose vectors are not known yet.
+
+    Returns None if the generation of the retrieval is outdated. The search must then start again.
+    If a connection of the pool is broken, the search is repeated on a tested one.
+    """
+    try:
+        with open_snapshot(database, is_trusted=True) as connection:
+            return _find_in(connection, database, retrieval, asked, known, embed)
+    except DatabaseUnavailableError:
+        if retrieval.deadline.has_passed:
+            raise
+    except DBAPIError as error:
+        # A table of the generation can have been dropped after the generation was read last.
+        if not _lacks_table(error) or read_again() == retrieval.generation:
+            raise
+        return None
+    with open_snapshot(database) as connection:
+        return _find_in(connection, database, retrieval, asked, known, embed)
+
+
+def _find_in(
     connection: Connection,
     database: Database,
     retrieval: Retrieval,
@@ -54,11 +84,7 @@ def find_entries(
     known: KnownGenerations,
     embed: Embed,
 ) -> FoundEntries | None:
-    """Find the entries of a retrieval whose vectors are not known yet.
-
-    `connection` is a snapshot of `database` whose transaction was not begun. Returns None if the
-    generation of the retrieval is outdated. The search must then start again.
-    """
+    """Find the entries in the transaction of a connection, which was not begun."""
     with retrieval.deadline.watch(connection), ExitStack() as stack:
         pipeline = stack.enter_context(pipelined(connection))
         pipeline.begin(database)
@@ -81,6 +107,6 @@ def find_entries(
             return FoundEntries(entries, plan, generation, embed_ms)
 
 
-def lacks_table(error: DBAPIError) -> bool:
-    """Whether a statement failed because the table of its generation was dropped."""
+def _lacks_table(error: DBAPIError) -> bool:
+    """Whether a statement failed because a table does not exist."""
     return getattr(error.orig, "sqlstate", None) == UNDEFINED_TABLE

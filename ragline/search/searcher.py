@@ -19,7 +19,6 @@ from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import apply_release
 from ragline.embedder.embedder import Embedder
 from ragline.errors import (
-    DatabaseUnavailableError,
     GenerationTooOldError,
     RaglineError,
     SearchTimeoutError,
@@ -31,7 +30,7 @@ from ragline.search.candidates import retrieve_candidates
 from ragline.search.deadline import Deadline
 from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
-from ragline.search.found_entries import FoundEntries, find_entries, lacks_table
+from ragline.search.found_entries import FoundEntries, find_entries
 from ragline.search.hit_confidence import ConfidenceRule, keep_confident, make_rule
 from ragline.search.hits import HitDetails, make_hits, read_hit_details
 from ragline.search.known_generations import AskedGeneration, KnownGenerations
@@ -46,7 +45,6 @@ from ragline.search.rerank_stage import rerank_entries, resolve_reranker
 from ragline.search.retrieval import DEFAULT_TIMEOUT_MS, Retrieval, Vector
 from ragline.search.retrieval_plan import make_condition, plan_retrieval
 from ragline.storage.database import Database
-from ragline.storage.pipelines import open_snapshot
 from ragline.telemetry import set_span_attributes, span, traced
 
 # The SQLSTATE of a statement that was cancelled by its time limit or by an operator.
@@ -179,7 +177,8 @@ class Searcher:
         condition = make_condition(request)
         asked = AskedGeneration(request.collection, request.tenant, generation_id)
         generation = self._read_generation(asked, deadline)
-        embedder = self._find_embedder(generation, request, deadline)
+        model = generation.model
+        embedder = None if request.mode == "keyword" else self.embedder(model, deadline)
         vectors = self._embed(embedder, request, deadline)
         settings = self.settings(request.collection, generation)
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
@@ -317,35 +316,19 @@ class Searcher:
     def _search(
         self, request: SearchRequest, asked: AskedGeneration, retrieval: Retrieval
     ) -> FoundEntries | None:
-        """Embed the queries and find entries. Returns None if the generation is outdated.
-
-        If a connection of the pool is broken, the search is repeated on a tested one.
-        """
-        deadline, database = retrieval.deadline, self._database_of(request.tenant)
-        embedder = self._find_embedder(retrieval.generation, request, deadline)
-
-        def embed() -> tuple[Vector | None, ...]:
-            return self._embed(embedder, request, deadline)
-
-        for is_trusted in (True, False):
-            try:
-                with (
-                    self._translate_timeout(),
-                    open_snapshot(database, is_trusted=is_trusted) as connection,
-                ):
-                    return find_entries(
-                        connection, database, retrieval, asked, self._generations, embed
-                    )
-            except DatabaseUnavailableError:
-                if not is_trusted or deadline.has_passed:
-                    raise
-            except DBAPIError as error:
-                if not is_trusted or not lacks_table(error):
-                    raise
-                # A table of the generation was dropped after the generation was read last.
-                if self._read_generation(asked, deadline) != retrieval.generation:
-                    return None
-        raise AssertionError("the second attempt returns or raises")
+        """Embed the queries and find entries. Returns None if the generation is outdated."""
+        deadline, model = retrieval.deadline, retrieval.generation.model
+        # A model is loaded before the search takes a connection.
+        embedder = None if request.mode == "keyword" else self.embedder(model, deadline)
+        with self._translate_timeout():
+            return find_entries(
+                self._database_of(request.tenant),
+                retrieval,
+                asked,
+                self._generations,
+                embed=lambda: self._embed(embedder, request, deadline),
+                read_again=lambda: self._read_generation(asked, deadline),
+            )
 
     def _database_of(self, tenant: str | None) -> Database:
         return self._database if tenant is None else self._database.for_tenant(tenant)
@@ -370,12 +353,6 @@ class Searcher:
                     f"the search took longer than {self._timeout_ms} ms"
                 ) from error
             raise
-
-    def _find_embedder(
-        self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
-    ) -> Embedder | None:
-        """Return the embedder of a generation, or None if the request needs none."""
-        return None if request.mode == "keyword" else self.embedder(generation.model, deadline)
 
     @traced("embed")
     def _embed(
