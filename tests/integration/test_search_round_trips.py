@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
-from ragline.errors import GenerationTooOldError, UnknownCollectionError
+from ragline.errors import GenerationTooOldError, IndexNotReadyError
 from ragline.lifecycle.run_context import RunContext
 from ragline.search import candidates, entries, found_entries
 from ragline.search.messages import SearchRequest
@@ -115,13 +115,13 @@ def test_request_is_refused_only_because_of_what_is_true_now(
     assert searcher.search(request).generation == candidate
 
 
-def test_collection_that_changed_its_tenant_is_unknown(
+def test_collection_that_changed_its_tenant_is_not_searched(
     searcher: Searcher, database: Database
 ) -> None:
     request = SearchRequest("notes", "harbour", tenant="default")
     assert searcher.search(request).hits
     execute(database, "update ragline.collections set tenant = 'other'")
-    with pytest.raises(UnknownCollectionError):
+    with pytest.raises(IndexNotReadyError):
         searcher.search(request)
 
 
