@@ -98,7 +98,7 @@ def _read_webhook(
     check_signature(source.webhook, read_secret(source, source.webhook), request.headers, body)
     tenant = service.configuration.collection(source.collection).tenant
     request.state.tenant = tenant
-    request.state.logged |= {"tenant": tenant}
+    request.state.logged |= {"tenant": tenant, "webhook": source.webhook.sender}
     event = read_event(source, request.headers, body)
     return SignalledChange(source, service.database, source.webhook.sender, event)
 

@@ -84,6 +84,7 @@ class FolderWatch:
         self._folders: frozenset[str] = frozenset()
         self._reason: str | None = None
         self._is_missed = False
+        self._is_failing = False
 
     def start(self) -> None:
         """Start the watch. Returns at once."""
@@ -238,9 +239,12 @@ class FolderWatch:
         try:
             self._report(None if self._file_name is not None else documents)
         except Exception as error:  # noqa: BLE001  the caller's error, such as a lost database
-            fields = {"source": self._name, "error": f"{type(error).__name__}: {error}"}
-            logger.warning("a change was not reported, trying again", extra={"fields": fields})
+            if not self._is_failing:  # one line for each outage
+                fields = {"source": self._name, "error": f"{type(error).__name__}: {error}"}
+                logger.warning("a change was not reported, trying again", extra={"fields": fields})
+            self._is_failing = True
             return False
+        self._is_failing = False
         return True
 
     def _log_reason(self, reason: str | None) -> None:
