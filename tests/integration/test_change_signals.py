@@ -16,6 +16,7 @@ from ragline.errors import DatabaseUnavailableError, SourceUnavailableError, Unk
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.pending_work import read_pending_work
+from ragline.lifecycle.requested_removals import remove_source
 from ragline.lifecycle.retention import delete_expired
 from ragline.lifecycle.run_context import RunContext
 from ragline.sources.change_signals import (
@@ -241,6 +242,18 @@ def test_listing_clears_the_signals_before_it(database, run_context):
     sync_documents(run_context, "note-files")
     assert not is_signalled(database)
     assert read_pending_work(database, "note-files", None).listed_probe
+
+
+@pytest.mark.usefixtures("notes")
+def test_removal_of_a_source_clears_its_signals(database, configure, make_run_context, tmp_path):
+    with make_run_context(configure(CONFIGURATION)) as run_context:
+        sync_documents(run_context, "note-files")
+    send(database, "note-files", "secret.md")
+    remove_source(database, "note-files", tmp_path)
+    with database.connect() as connection:
+        rows = connection.execute(text("select documents::text from ragline.change_signals"))
+        assert rows.scalars().all() == ["{}"]
+    assert send(database, "note-files").version == 2
 
 
 def test_signal_during_a_listing_outlives_it(database, run_context, monkeypatch):
