@@ -133,7 +133,8 @@ def test_every_setting_is_listed_with_its_default(header, model):
 
 
 def test_every_kind_of_source_is_named():
-    assert set(re.findall(r"^## (\w+)$", read_page("sources.md"), re.MULTILINE)) == KINDS.keys()
+    headings = set(re.findall(r"^## (\w+)$", read_page("sources.md"), re.MULTILINE))
+    assert headings - {"Signals"} == KINDS.keys()
 
 
 def find_command(words: list[str]) -> tuple[click.Command | None, list[str]]:
