@@ -51,6 +51,7 @@ begin
   grant insert, update on ragline.feedback, ragline.hit_feedback to ragline_tenant;
   grant select, insert, update on ragline.pushed_documents to ragline_tenant;
   grant usage on sequence ragline.push_versions to ragline_tenant;
+  grant insert, update on ragline.change_signals to ragline_tenant;
   for readable in
     select p.tablename
     from pg_policies as p
