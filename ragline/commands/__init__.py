@@ -90,9 +90,9 @@ WRONG_CALLS = (
     GenerationStateError,
 )
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-# The garbage collector runs after this many new objects, instead of after 700. The imports of Dagster
-# and Great Expectations create millions of objects that stay. With 700, the collector takes a
-# quarter of the time of these imports.
+# The garbage collector runs after this many new objects, instead of after 700. The imports of
+# Dagster and Great Expectations create millions of objects that stay. With 700, the collector takes
+# a quarter of the time of these imports.
 COLLECTED_OBJECTS = 50_000
 OWN_PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api", "sql")
 # Switch off telemetry and downloads in all libraries.
