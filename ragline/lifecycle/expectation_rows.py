@@ -5,12 +5,21 @@ An expectation is a rule of Great Expectations about documents or chunks.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 
 CheckedTable = Literal["documents", "chunks"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """The rows that an expectation judges, and how many of them are unexpected."""
+
+    judged: int
+    unexpected: int
 
 
 def write_rows_query(table: CheckedTable, source: str) -> str:
@@ -28,3 +37,11 @@ def fingerprint_rows(database: Database, table: CheckedTable, source: str) -> st
     statement = load_statement(f"expectations/fingerprint_{table}")
     with database.connect() as connection:
         return str(connection.execute(statement, {"source": source}).scalar_one())
+
+
+def count_rows(database: Database, table: CheckedTable, source: str) -> dict[str, RowCounts]:
+    """Return the counts of rows for each expectation on a table, by name of the expectation."""
+    statement = load_statement(f"expectations/count_{table}")
+    with database.connect() as connection:
+        rows = connection.execute(statement, {"source": source})
+        return {row.name: RowCounts(row.judged, row.unexpected) for row in rows}

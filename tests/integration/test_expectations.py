@@ -60,7 +60,7 @@ def test_results_say_what_passed_what_failed_and_what_crashed(results, tmp_path)
 
 
 def report_shows_all_without_a_network(results, tmp_path):
-    evaluation = Evaluation("t", "run-1", datetime.now(UTC), list(results.values()))
+    evaluation = Evaluation("t", "rows", "run-1", datetime.now(UTC), list(results.values()))
     write_report(tmp_path / "docs", SUITE, evaluation)
     page = (tmp_path / "docs" / "summary.html").read_text("utf-8")
     assert "Expectations on letters" in page
@@ -76,7 +76,7 @@ def report_shows_all_without_a_network(results, tmp_path):
 
 
 def checks_say_how_grave(results, tmp_path):
-    evaluation = Evaluation("t", "run", datetime.now(UTC), list(results.values()))
+    evaluation = Evaluation("t", "rows", "run", datetime.now(UTC), list(results.values()))
     checks = {
         each.name: to_check(each, results[each.name], evaluation, tmp_path / "docs")
         for each in SUITE.expectations
