@@ -178,6 +178,12 @@ class HashRunContext(RunContext):
             raise ModelUnavailableError(f"model {model}: there is no such folder")
         return self.models[model]
 
+    def space(self, model: str) -> Any:
+        return self.embedder(model).space
+
+    def has_loaded(self, model: str) -> bool:
+        return model in self.models
+
     def tokenizer(self, model: str) -> Any:
         self.embedder(model)
         return WordTokenizer()

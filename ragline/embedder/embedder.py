@@ -13,9 +13,10 @@ from ragline.embedder.backend import Backend, Floats
 from ragline.embedder.backend_selection import select_backend
 from ragline.embedder.batching import longest_first
 from ragline.embedder.encoding import encode_row, encode_row_tokens, encode_rows
+from ragline.embedder.exported_model import find_exported_dimension
 from ragline.embedder.model_files import ModelFiles, check_default_weights, find_model_files
 from ragline.embedder.space import EmbeddingSpace
-from ragline.embedder.tokenizer import ModelTokenizer, read_tokenizer
+from ragline.embedder.tokenizer import ModelTokenizer, TokenCounter, read_tokenizer
 
 # Texts are tokenized in windows and sorted by length within a window. To tokenize a window of this
 # size takes about a second, so the first vectors arrive soon. To embed it takes minutes, so almost
@@ -45,14 +46,7 @@ class Embedder:
         self._backend = backend
         self._queue_lock = Lock()
         self._queue_or_none: ThreadPoolExecutor | None = None
-        self.space = EmbeddingSpace(
-            model=files.model,
-            model_hash=files.model_hash,
-            dimension=backend.dimension,
-            max_tokens=tokenizer.max_tokens,
-            query_prefix=tokenizer.query_prefix,
-            document_prefix=tokenizer.document_prefix,
-        )
+        self.space = _make_space(files, tokenizer, backend.dimension)
 
     @property
     def _queue(self) -> ThreadPoolExecutor:
@@ -161,3 +155,29 @@ def load_embedder(model: str, *, cache: Path, backend: str = "auto") -> Embedder
     check_default_weights(files)
     tokenizer = read_tokenizer(files, cache)
     return Embedder(files, tokenizer, select_backend(backend, files, tokenizer, cache))
+
+
+def find_known_space(model: str, tokenizer: TokenCounter, *, cache: Path) -> EmbeddingSpace | None:
+    """Return the space of a model that was loaded with this `cache` before, without loading it.
+
+    The files of the model are hashed. The result is None if a load of the same files left nothing
+    in `cache`.
+
+    Raises:
+        ModelUnavailableError: the model cannot be found; the message says what to do.
+    """
+    files = find_model_files(model)
+    check_default_weights(files)
+    dimension = find_exported_dimension(files, cache)
+    return None if dimension is None else _make_space(files, tokenizer, dimension)
+
+
+def _make_space(files: ModelFiles, tokenizer: TokenCounter, dimension: int) -> EmbeddingSpace:
+    return EmbeddingSpace(
+        model=files.model,
+        model_hash=files.model_hash,
+        dimension=dimension,
+        max_tokens=tokenizer.max_tokens,
+        query_prefix=files.query_prefix,
+        document_prefix=files.document_prefix,
+    )

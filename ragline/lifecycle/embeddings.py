@@ -40,7 +40,7 @@ class EmbeddingsReport:
 
     `embeddings_made` is the number of texts that this run embedded. `embeddings_reused` is the
     number of the source's chunks whose vector was already stored, for an equal text of any source.
-    `encoder` names how this machine computed the vectors.
+    `encoder` names how this run computed the vectors. It is None if the run loaded no model.
     """
 
     embeddings_made: int
@@ -178,14 +178,10 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
 
 
 def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
-    """Return how this machine computes a generation's vectors.
-
-    The result is None if the model cannot be loaded.
-    """
-    try:
-        return run_context.embedder(generation.model).encoder
-    except Exception:  # noqa: BLE001  if vectors are needed, the failure is recorded
+    """Return how this run computed a generation's vectors, or None if it loaded no model."""
+    if not run_context.has_loaded(generation.model):
         return None
+    return run_context.embedder(generation.model).encoder
 
 
 def _embed(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
+from ragline.embedder.space import EmbeddingSpace
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.errors import ConfigurationError
 from ragline.lifecycle.run_lineage import RunLineage
@@ -150,6 +151,14 @@ class RunContext:
     def embedder(self, model: str) -> Embedder:
         """Return the embedder of a model. The first call loads it."""
         return self.models.embedder(model)
+
+    def space(self, model: str) -> EmbeddingSpace:
+        """Return the embedding space of a model. The model is loaded if it was never loaded."""
+        return self.models.space(model)
+
+    def has_loaded(self, model: str) -> bool:
+        """Return whether the embedder of a model is loaded."""
+        return self.models.is_loaded(model)
 
     def tokenizer(self, model: str) -> TokenCounter:
         """Return the tokenizer of a model. The model itself is not loaded."""
