@@ -40,6 +40,7 @@ GATE_CHECKS = {
     "mrr@10": "The mean MRR@10 does not fall by more than the margin.",
     "reranking": "The mean scores of reranked searches do not fall by more than the margin.",
     "slices": "nDCG@10 does not fall by more than the margin in a slice of the queries.",
+    "thresholds": "The means of the candidate reach the thresholds of the collection.",
     "abstention": "The candidate answers and stays silent as well as the live generation.",
     "shadow_reads": "The candidate answers real searches without errors and without delay.",
 }

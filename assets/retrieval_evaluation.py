@@ -28,6 +28,7 @@ from ragline.evaluation.calibration_run import refresh_calibrations
 from ragline.evaluation.evaluation import (
     Evaluation,
     evaluate,
+    find_missed_thresholds,
 )
 from ragline.evaluation.evidence import (
     Evidence,
@@ -238,7 +239,7 @@ def describe_gone(unknown: UnknownDocuments, collection: str) -> Metadata:
 def check_thresholds(settings: CollectionSettings, scores: Metadata) -> AssetCheckResult:
     """Return the result of the check that the hybrid search reaches the configured thresholds."""
     reached = {name: _read(scores[_plain(name)]) for name in settings.thresholds}
-    missed = {name: value for name, value in reached.items() if value < settings.thresholds[name]}
+    missed = find_missed_thresholds(reached, settings.thresholds)
     return AssetCheckResult(
         check_name="reaches_thresholds",
         passed=not missed,

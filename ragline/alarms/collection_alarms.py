@@ -30,17 +30,19 @@ def find_collection_alarms(
     is_refused: bool,
     since: datetime | None,
     quality_drop: QualityDrop | None = None,
+    can_roll_back: bool = True,
 ) -> list[Alarm]:
     """Return the alarms of a collection.
 
     `build_error` says why the configured generation cannot be built. `is_refused` says whether the
-    settings are the cause, and `since` is the time of the first failed build.
+    settings are the cause, and `since` is the time of the first failed build. `can_roll_back` says
+    whether a rollback would find a release to return to.
     """
     alarms = []
     if build_error is not None:
         alarms.append(_describe_build_error(collection, build_error, since, is_refused=is_refused))
     if quality_drop is not None:
-        alarms.append(_describe_quality_drop(collection, quality_drop))
+        alarms.append(_describe_quality_drop(collection, quality_drop, can_roll_back=can_roll_back))
     return alarms
 
 
@@ -53,7 +55,7 @@ def _describe_build_error(
             collection=collection,
             cause=f"the settings of collection {collection} cannot be satisfied: {build_error}",
             remedy=(
-                "correct ragline.yaml (ragline check finds all faults); the live index is served "
+                "correct ragline.yaml (`ragline check` finds all faults); the live index is served "
                 "and kept up to date meanwhile"
             ),
             since=since,
@@ -72,7 +74,7 @@ def _describe_build_error(
     )
 
 
-def _describe_quality_drop(collection: str, drop: QualityDrop) -> Alarm:
+def _describe_quality_drop(collection: str, drop: QualityDrop, *, can_roll_back: bool) -> Alarm:
     subject = f"generation {drop.generation} of collection {collection}"
     if drop.is_rolled_back:
         return create_alarm(
@@ -82,10 +84,11 @@ def _describe_quality_drop(collection: str, drop: QualityDrop) -> Alarm:
             cause=f"{subject} was rolled back automatically: {drop.reason}",
             remedy=(
                 "restore the settings of the live generation in ragline.yaml; then delete the "
-                f"other one with ragline generation drop {drop.generation}"
+                f"other one with `ragline generation drop {drop.generation}`"
             ),
             since=drop.since,
         )
+    returns = f"return to the previous release with `ragline generation rollback {collection}`, or "
     failed = "" if drop.rollback_error is None else f" (no rollback: {drop.rollback_error})"
     return create_alarm(
         "quality_dropped",
@@ -94,8 +97,8 @@ def _describe_quality_drop(collection: str, drop: QualityDrop) -> Alarm:
             f"since its promotion, {subject} is worse than the days before: {drop.reason}{failed}"
         ),
         remedy=(
-            f"return to the previous release with ragline generation rollback {collection}, or "
-            "remove the cause; the alarm ends when the searches are as good as before"
+            f"{returns if can_roll_back else ''}remove the cause; the alarm ends when the searches "
+            "are as good as before"
         ),
         since=drop.since,
     )

@@ -39,17 +39,49 @@ def find_release_alarms(
     live: int | None,
     forced: ForcedPromotion | None,
     unpassed: UnpassedCandidate | None,
+    *,
+    retired: int = 1,
+    can_roll_back: bool = True,
 ) -> list[Alarm]:
-    """Return the alarms of a collection about the gate. `live` is the id of its live generation."""
+    """Return the alarms of a collection about the gate. `live` is the id of its live generation.
+
+    `retired` is the number of retired generations, with which the gate can compare a forced one.
+    `can_roll_back` says whether a rollback would find a release to return to.
+    """
     alarms = []
     if forced is not None:
-        alarms.append(_describe_forced(collection, live, forced))
+        is_comparable = bool(retired or forced.settings)
+        steps = _list_steps(
+            collection, live, forced, is_comparable=is_comparable, can_roll_back=can_roll_back
+        )
+        alarms.append(_describe_forced(collection, live, forced, steps))
     if unpassed is not None:
         alarms.append(_describe_unpassed(collection, unpassed))
     return alarms
 
 
-def _describe_forced(collection: str, live: int | None, forced: ForcedPromotion) -> Alarm:
+def _list_steps(
+    collection: str,
+    live: int | None,
+    forced: ForcedPromotion,
+    *,
+    is_comparable: bool,
+    can_roll_back: bool,
+) -> list[str]:
+    """Return what an operator can do now about a forced promotion."""
+    steps = []
+    if is_comparable:
+        judged = "them" if forced.settings else "it"
+        steps.append(f"judge {judged} with `ragline gate {collection} --candidate {live}`")
+    if can_roll_back:
+        rollback = f"`ragline generation rollback {collection}`"
+        steps.append(f"return to the previous release with {rollback}")
+    return steps or ["build and promote another generation, because no retired one is left"]
+
+
+def _describe_forced(
+    collection: str, live: int | None, forced: ForcedPromotion, steps: list[str]
+) -> Alarm:
     subject, judged = f"promoted generation {live}", "it"
     end = "or when another generation becomes live"
     if forced.settings:
@@ -65,10 +97,8 @@ def _describe_forced(collection: str, live: int | None, forced: ForcedPromotion)
             f"({forced.reason}), in spite of this: {against}"
         ),
         remedy=(
-            f"judge {judged} with `ragline gate {collection} --candidate {live}`, or return to the "
-            f"previous release with `ragline generation rollback {collection}`; the alarm ends "
-            f"when a gate passes {judged} (without a golden set, when a person approves the "
-            f"report), {end}"
+            f"{', or '.join(steps)}; the alarm ends when a gate passes {judged} (without a golden "
+            f"set, when a person approves the report), {end}"
         ),
         since=forced.forced_at,
         severity="warning",
@@ -86,7 +116,7 @@ def _describe_unpassed(collection: str, unpassed: UnpassedCandidate) -> Alarm:
         remedy=(
             f"read the reasons with `ragline card {unpassed.candidate}`; then correct the "
             f"settings, or refuse it with `ragline generation refuse "
-            f"{unpassed.candidate}`"
+            f"{unpassed.candidate} --reason …`"
         ),
         since=unpassed.since,
         severity="warning",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ragline.lifecycle.generation_builds import BuildReport
     from ragline.lifecycle.generation_decisions import Promotion
     from ragline.lifecycle.generation_records import GenerationEvent, GenerationRecord
-    from ragline.lifecycle.releases import ListedRelease
+    from ragline.lifecycle.release_list import ListedRelease
 
 
 def describe_generation(record: GenerationRecord) -> str:
@@ -26,7 +26,8 @@ def describe_generation(record: GenerationRecord) -> str:
     held = ", held" if record.held_at is not None else ""
     return (
         f"{record.collection}: generation {record.id}, {record.state}{held}: "
-        f"{record.embedding_model}, {record.language}, {record.max_tokens} tokens; "
+        f"{record.embedding_model}, {record.language}, {record.max_tokens} tokens, "
+        f"overlap {record.overlap_tokens}; "
         f"{count(record.documents, 'document')}, {count(record.entries, 'entry', 'entries')}"
     )
 
@@ -63,15 +64,26 @@ def _describe_event(event: GenerationEvent) -> str:
 
 
 def describe_release(release: ListedRelease) -> str:
-    """Return a line about a release: generation, changed settings, person, reason and gate."""
-    changes = "; ".join(f"{name} is now {value}" for name, value in release.changes.items())
+    """Return a line about a release: generation, settings, changes, gate, person and reason."""
+    changed = {**release.build_changes, **release.changes}
+    changes = "; ".join(f"{name} is now {value}" for name, value in changed.items())
     report = "" if release.report_id is None else f", gate report {release.report_id}"
     reason = "" if release.reason is None else f": {release.reason}"
     forced = f"; forced in spite of this: {release.forced_against}" if release.is_forced else ""
     return (
         f"{_format_time(release.released_at)} release {release.id}"
-        f"{' (searches use it)' if release.is_now else ''}: generation {release.generation_id}, "
-        f"{changes or 'no changed setting'}{report}, by {release.released_by}{reason}{forced}"
+        f"{' (searches use it)' if release.is_now else ''}: generation {release.generation_id} "
+        f"({_describe_build_settings(release)}), {changes or 'no changed setting'}{report}, by "
+        f"{release.released_by}{reason}{forced}"
+    )
+
+
+def _describe_build_settings(release: ListedRelease) -> str:
+    built = release.build_settings
+    return (
+        f"{built['embedding_model']}, dimension {built['dimension']:,}, chunks of "
+        f"{built['chunking.max_tokens']:,} tokens, overlap {built['chunking.overlap_tokens']:,}, "
+        f"{built['language']}"
     )
 
 
@@ -104,9 +116,14 @@ def describe_build(report: BuildReport, settings: CollectionSettings) -> str:
     )
     if report.state != "candidate":
         return f"{head}is {report.state} now: {made}"
-    judge = f"judge it with `ragline gate {report.collection}`, then " if settings.golden else ""
-    promote = f"`ragline generation promote {report.generation}`"
-    return f"{head}is a candidate: {made}; {judge}promote it with {promote}"
+    steps = []
+    if settings.golden or settings.approval == "required":
+        steps.append(f"judge it with `ragline gate {report.collection}`")
+    if settings.approval == "required":
+        approve = f"`ragline generation approve {report.generation} --reason … --by …`"
+        steps.append(f"approve it with {approve}")
+    steps.append(f"promote it with `ragline generation promote {report.generation}`")
+    return f"{head}is a candidate: {made}; {', then '.join(steps)}"
 
 
 def print_promotion(promotion: Promotion) -> None:
@@ -114,9 +131,15 @@ def print_promotion(promotion: Promotion) -> None:
     line = f"{promotion.collection}: generation {promotion.generation} is live"
     if promotion.retired_generation is not None:
         line += f", generation {promotion.retired_generation} is retired"
-    if promotion.settings:
-        line += f" with changed search settings: {', '.join(promotion.settings)}"
+    if promotion.served_settings:
+        changes = ", ".join(
+            f"{name} is now {value}" for name, value in promotion.served_settings.items()
+        )
+        joint = " with" if promotion.retired_generation is None else ";"
+        line += f"{joint} changed search settings: {changes}"
     click.echo(line)
+    if promotion.undone_force is not None:
+        click.echo(f"the rollback has undone {promotion.undone_force}")
     click.echo(_describe_grounds(promotion))
     if promotion.unindexed:
         click.echo(
@@ -130,6 +153,8 @@ def _describe_grounds(promotion: Promotion) -> str:
         return f"the promotion is forced in spite of this: {promotion.forced_against}"
     if promotion.based_on == "gate":
         return f"the gate passed it in report {promotion.report_id}"
+    if promotion.based_on == "earlier_promotion" and promotion.settings:
+        return "searches used these settings before, so they needed no judgement of the gate"
     if promotion.based_on == "earlier_promotion":
         return "it was live before, so it needed no judgement of the gate"
     if promotion.based_on == "no_golden_set":

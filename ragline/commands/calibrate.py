@@ -42,8 +42,9 @@ def calibrate(
 ) -> None:
     """Fit the confidence of hits to the golden set of COLLECTION, and store the result.
 
-    The queries of the split `tune` are searched in each mode, with and without reranking. Searches
-    use the new confidence at once.
+    The queries of the split `tune` are searched in each mode, with and without reranking. The split
+    needs at least 20 queries, which a golden set of about 40 queries has. Searches use the new
+    confidence at once.
     """
     settings = configuration.collection(collection)
     folder = golden or settings.golden
@@ -58,9 +59,8 @@ def calibrate(
     if as_json:
         print_json({"generation": generation, "calibrations": [asdict(one) for one in fitted]})
     else:
-        for one in fitted:
-            click.echo(describe_calibration(one))
-        click.echo(f"{collection}: generation {generation}")
+        for line in describe_fit(collection, generation, fitted):
+            click.echo(line)
 
 
 def _calibrate(
@@ -79,6 +79,16 @@ def _calibrate(
             progress=TerminalProgress(), is_forced=True,
         )  # fmt: skip
     return chosen, fitted
+
+
+def describe_fit(collection: str, generation: int, fitted: list[FittedCalibration]) -> list[str]:
+    """Return the lines about a fit. A reason that holds for each kind of search is stated once."""
+    reasons = {one.reason for one in fitted if one.calibration is None}
+    if len(reasons) == 1 and all(one.calibration is None for one in fitted):
+        return [
+            f"{collection}: generation {generation} has no calibration, because {reasons.pop()}"
+        ]
+    return [*map(describe_calibration, fitted), f"{collection}: generation {generation}"]
 
 
 def describe_calibration(fitted: FittedCalibration) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.output_files import OutputFile, write_output
 from ragline.commands import configured, json_option, print_json
 from ragline.commands.generation import GENERATION_ID
 from ragline.errors import IndexNotReadyError
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("target", metavar="COLLECTION|ID")
 @click.option(
     "--markdown",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="Write the index card to FILE as Markdown, and print the name of the file. With --json, "
     "print the JSON instead.",
 )
@@ -42,7 +43,7 @@ def card(
     with open_database(configuration) as database:
         made = _make(database, configuration, target)
     if markdown is not None:
-        markdown.write_text(write_markdown(made), encoding="utf-8")
+        write_output(markdown, write_markdown(made))
     if as_json:
         print_json(made)
     elif markdown is not None:

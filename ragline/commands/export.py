@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.output_files import OutputFile
 from ragline.commands import configured, json_option, print_json
 from ragline.counts import count
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="File to write. Its suffix, .jsonl or .parquet, decides the format.",
 )
 @click.option("--no-vectors", is_flag=True, help="Leave out the vectors.")

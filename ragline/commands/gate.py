@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ragline.command_line.golden_options import split_option
+from ragline.command_line.output_files import OutputFile, write_output
 from ragline.commands import configured, json_option, print_json
+from ragline.counts import count
 from ragline.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 STATUSES = {"passed": 0, "refused": 1, "undecidable": 2}
 SHOWN_FALLEN = 5
 SHOWN_DOCUMENTS = 5
-file_option = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -39,8 +40,8 @@ file_option = click.Path(path_type=Path, dir_okay=False)
     help="Folder of the golden set. Default: the golden set in the configuration.",
 )
 @split_option
-@click.option("--junit", type=file_option, help="Also write the report to FILE as JUnit XML.")
-@click.option("--markdown", type=file_option, help="Also write the report to FILE as Markdown.")
+@click.option("--junit", type=OutputFile(), help="Also write the report to FILE as JUnit XML.")
+@click.option("--markdown", type=OutputFile(), help="Also write the report to FILE as Markdown.")
 @click.option(
     "--by",
     "asked_by",
@@ -116,7 +117,7 @@ def _write_files(report: GateReport, junit: Path | None, markdown: Path | None) 
 
     for path, write in ((junit, write_junit), (markdown, write_markdown)):
         if path is not None:
-            path.write_text(write(report), encoding="utf-8")
+            write_output(path, write(report))
 
 
 def _print_report(report: GateReport, report_id: int) -> None:
@@ -129,7 +130,8 @@ def _print_report(report: GateReport, report_id: int) -> None:
     for fallen in report.fallen[:SHOWN_FALLEN]:
         _print_fallen(fallen)
     if len(report.fallen) > SHOWN_FALLEN:
-        click.echo(f"{len(report.fallen) - SHOWN_FALLEN:,} more queries fell; --json lists all")
+        more = count(len(report.fallen) - SHOWN_FALLEN, "more query", "more queries")
+        click.echo(f"{more} fell; --json lists all")
     live = (
         "no live generation"
         if report.live is None
@@ -147,10 +149,13 @@ def _print_report(report: GateReport, report_id: int) -> None:
 def _describe_measure(comparison: Comparison) -> str:
     detectable = comparison.detectable_fall
     seen = "" if detectable is None else f", can detect a fall of {detectable:.4f}"
+    from ragline.gate.markdown import describe_threshold
+
     return (
         f"{comparison.measure:<10} {comparison.live:.4f} live, {comparison.candidate:.4f} "
-        f"candidate, difference {comparison.difference:+.4f} "
-        f"({comparison.low:+.4f} to {comparison.high:+.4f}), {comparison.fell:,} queries fell and "
+        f"candidate{describe_threshold(comparison)}, difference {comparison.difference:+.4f} "
+        f"({comparison.low:+.4f} to {comparison.high:+.4f}), "
+        f"{count(comparison.fell, 'query', 'queries')} fell and "
         f"{comparison.rose:,} rose{seen}"
     )
 

@@ -1,4 +1,4 @@
-"""`ragline generation releases`: lists which search settings became live with which generation."""
+"""`ragline generation releases`: lists which settings became live with which generation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 @json_option
 @configured
 def releases(configuration: Configuration, collection: str, *, as_json: bool) -> None:
-    """List the releases of COLLECTION, oldest first: generation, search settings, person, reason.
+    """List the releases of COLLECTION, oldest first: generation, settings, person, reason.
 
-    Each promotion and each rollback makes a release. Searches use the last one.
+    Each promotion and each rollback makes a release. Searches use the last one. A release has the
+    build settings of its generation: model, dimension, chunk size, overlap and language. It also
+    names the build settings and the search settings that differ from the release before it.
     """
-    from ragline.lifecycle.releases import list_releases
+    from ragline.lifecycle.release_list import list_releases
     from ragline.storage.database import open_database
 
     with open_database(configuration) as database:

@@ -25,7 +25,7 @@ RESULTS = {
     "first_build": "the first generation is built; searches have no index until it is complete",
     "build": "a second generation is built; the live one serves searches",
     "continue": "the build of generation {generation} is continued",
-    "promote": "generation {generation} has these settings; it is complete and can become live",
+    "promote": "generation {generation} has these settings; it is complete, and not live yet",
     "use_again": "generation {generation} has these settings; it was live and becomes live again",
 }
 UNITS = ((1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB"), (1, "bytes"))
@@ -91,7 +91,7 @@ def _list_fields(plan: BuildPlan) -> list[tuple[str, str]]:
         fields.append(("time", _describe_time(plan.time)))
         fields += [("", _describe_step(step)) for step in plan.time.steps]
     if plan.command is not None:
-        fields.append(("start", plan.command))
+        fields.append(("next", plan.command))
     return fields
 
 

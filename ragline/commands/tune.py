@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ragline.command_line.output_files import OutputFile, write_output
 from ragline.commands import configured, json_option, print_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DEFAULT_SEED = 20_261_129
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=OutputFile(),
     help="Also write the proposed settings to FILE as YAML, to review them.",
 )
 @click.option(
@@ -86,7 +87,7 @@ def tune(
     chosen = tuple(name for name, is_chosen in stages if is_chosen)
     report = _tune(configuration, collection, folder, budget, chosen)
     if output is not None:
-        output.write_text(write_proposal(report, configuration.path), encoding="utf-8")
+        write_output(output, write_proposal(report, configuration.path))
     if as_json:
         print_json(asdict(report) | {"proposed": [asdict(one) for one in report.proposed]})
     else:

@@ -121,6 +121,25 @@ def find_collection_faults(
         found.append(check_chunk_size(settings.chunking, known.max_tokens))
         found += check_dimension(settings, known.dimension)
     found += [check_reranker(settings.reranker), check_golden(settings, configuration.sources)]
+    return _locate(configuration, settings, found)
+
+
+def find_modelless_faults(
+    configuration: Configuration, settings: CollectionSettings, languages: Collection[str]
+) -> list[Fault]:
+    """Find the settings of a collection that cannot be satisfied, and look up no model."""
+    found = [
+        check_language(settings.language, languages),
+        _check_reranker_name(settings.reranker),
+        check_golden(settings, configuration.sources),
+    ]
+    return _locate(configuration, settings, found)
+
+
+def _locate(
+    configuration: Configuration, settings: CollectionSettings, found: Iterable[Fault | None]
+) -> list[Fault]:
+    """Return the faults with their collection and their line in the file."""
     return [
         replace(
             fault,
@@ -206,11 +225,9 @@ def check_dimension(settings: CollectionSettings, dimension: int | None) -> Iter
 
 def check_reranker(reranker: str) -> Fault | None:
     """Return a fault if the reranker is not built in and is not a cross-encoder on this machine."""
-    if reranker in NAMED_RERANKERS:
-        return None
-    close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MIN_SIMILARITY)
-    if close:
-        return Fault("reranker", f"{reranker!r} is not a reranker; did you mean {close[0]!r}?")
+    misspelled = _check_reranker_name(reranker)
+    if reranker in NAMED_RERANKERS or misspelled is not None:
+        return misspelled
     try:
         folder = find_model_folder(reranker, organisation="cross-encoder")
     except ModelUnavailableError as error:
@@ -219,6 +236,16 @@ def check_reranker(reranker: str) -> Fault | None:
         return None
     missing = ModelUnavailableError(f"model {reranker}: {folder} has no config.json")
     return _model_fault("reranker", missing)
+
+
+def _check_reranker_name(reranker: str) -> Fault | None:
+    """Return a fault if the name is a misspelled name of a built-in reranker."""
+    if reranker in NAMED_RERANKERS:
+        return None
+    close = difflib.get_close_matches(reranker, NAMED_RERANKERS, n=1, cutoff=MIN_SIMILARITY)
+    if not close:
+        return None
+    return Fault("reranker", f"{reranker!r} is not a reranker; did you mean {close[0]!r}?")
 
 
 def check_golden(settings: CollectionSettings, sources: Iterable[SourceSettings]) -> Fault | None:

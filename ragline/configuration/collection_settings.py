@@ -285,7 +285,9 @@ class CollectionSettings(StrictSettings):
     thresholds: dict[str, Share] = Field(
         default_factory=dict,
         description="Minimum value of each measure. If an evaluation is below a minimum, the check "
-        f"of the evaluation fails. The measures are {', '.join(f'`{name}`' for name in MEASURES)}.",
+        "of the evaluation fails. The gate refuses a candidate that is below a minimum, even if "
+        "the live generation is below it too. The measures are "
+        f"{', '.join(f'`{name}`' for name in MEASURES)}.",
     )
     gate: GateSettings = Field(
         default=GateSettings(), description="When `ragline gate` refuses a candidate."

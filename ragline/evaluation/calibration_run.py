@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ragline.confidence.calibration import SearchKind
-from ragline.confidence.fitting import JudgedHits, cross_validate, fit_calibration
+from ragline.confidence.fitting import MIN_QUERIES, JudgedHits, cross_validate, fit_calibration
 from ragline.confidence.stored_calibrations import (
     CalibrationOrigin,
     FittedCalibration,
@@ -23,10 +23,13 @@ from ragline.confidence.stored_calibrations import (
     store_calibrations,
 )
 from ragline.configuration import CollectionSettings
+from ragline.counts import count
 from ragline.errors import GoldenSetError, SearchTimeoutError
 from ragline.evaluation.evaluation import ALL_PRINCIPALS
 from ragline.fingerprints import fingerprint
 from ragline.golden_set import GoldenSet, read_golden_set
+from ragline.golden_set.reading import qrels_path
+from ragline.golden_set.splits import SHARES, Split
 from ragline.progress import Progress, SilentProgress
 from ragline.search.entries import Entry
 from ragline.search.hit_confidence import READERS
@@ -37,7 +40,7 @@ from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 
 # The split whose queries are used.
-SPLIT = "tune"
+SPLIT: Split = "tune"
 # As many hits as a search returns by default.
 CALIBRATED_HITS = 10
 # The kinds of search that an evaluation measures.
@@ -64,23 +67,57 @@ def refresh_calibrations(
         GoldenSetError: the golden set cannot be read.
         ModelUnavailableError: the model of the generation or the reranker cannot be loaded.
     """
-    origin = make_origin(settings, read_golden_set(golden_folder))
-    with database.connect() as connection:
-        read_generation(connection, settings.name, generation_id)
-        stored = read_calibrations(connection, generation_id)
-    is_current = all(one.origin == origin for one in stored.values())
-    if is_current and stored.keys() == set(KINDS) and not is_forced:
-        return [stored[kind].fitted for kind in KINDS]
+    current = find_calibrations(database, settings, golden_folder, generation_id)
+    if current is not None and not is_forced:
+        return current
     fitted = fit_generation(searcher, settings, golden_folder, generation_id, progress)
+    origin = make_origin(settings, golden_folder)
     store_calibrations(database, generation_id, fitted, origin)
     return fitted
 
 
-def make_origin(settings: CollectionSettings, golden: GoldenSet) -> CalibrationOrigin:
-    """Return what the calibrations of a generation depend on in addition to the generation."""
+def find_calibrations(
+    database: Database, settings: CollectionSettings, golden_folder: Path, generation_id: int
+) -> list[FittedCalibration] | None:
+    """Return the stored calibrations of a generation, one for each kind of search.
+
+    The result is None if one is missing or outdated. A result without a calibration is a stored
+    result too: it says why the golden set is too small. Nothing is written.
+
+    Raises:
+        UnknownGenerationError: the collection has no generation with this id that can be searched.
+        GoldenSetError: the golden set cannot be read.
+    """
+    origin = make_origin(settings, golden_folder)
+    with database.connect() as connection:
+        read_generation(connection, settings.name, generation_id)
+        stored = read_calibrations(connection, generation_id)
+    is_current = all(one.origin == origin for one in stored.values())
+    if not is_current or stored.keys() != set(KINDS):
+        return None
+    return [stored[kind].fitted for kind in KINDS]
+
+
+def make_origin(settings: CollectionSettings, golden_folder: Path) -> CalibrationOrigin:
+    """Return what the calibrations of a generation depend on in addition to the generation.
+
+    Raises:
+        GoldenSetError: the golden set cannot be read.
+    """
     search = settings.search.model_dump(exclude={"min_confidence"})
     used = fingerprint({"search": search, "reranker": settings.reranker})
-    return CalibrationOrigin(golden.content_hash, used, version("ragline"))
+    return CalibrationOrigin(_find_version(golden_folder), used, version("ragline"))
+
+
+def _find_version(golden_folder: Path) -> str:
+    """Return the version of the judgements to which calibrations are fitted."""
+    judged = read_golden_set(golden_folder)
+    if not qrels_path(golden_folder, SPLIT).is_file():
+        return judged.content_hash
+    try:
+        return read_golden_set(golden_folder, SPLIT).content_hash
+    except GoldenSetError:
+        return judged.content_hash
 
 
 def read_fitted_queries(golden_folder: Path) -> frozenset[str]:
@@ -99,12 +136,17 @@ def fit_generation(
     generation_id: int,
     progress: Progress | None = None,
 ) -> list[FittedCalibration]:
-    """Fit the calibration of each kind of search, and return them. Nothing is stored."""
+    """Fit the calibration of each kind of search, and return them. Nothing is stored.
+
+    If the golden set has too few queries, nothing is searched, and each result has the reason.
+    """
     try:
         golden = read_golden_set(golden_folder, SPLIT)
     except GoldenSetError as error:
         return [FittedCalibration(kind, None, str(error), {}) for kind in KINDS]
     queries = len(golden.queries) + len(golden.unanswerable)
+    if queries < MIN_QUERIES:
+        return [FittedCalibration(kind, None, describe_small_split(queries), {}) for kind in KINDS]
     fitted = []
     name = f"{settings.name}: calibrate generation {generation_id}"
     with (progress or SilentProgress()).stage(
@@ -115,6 +157,15 @@ def fit_generation(
             fitted.append(fit_kind(settings, kind, hits))
             advance(queries)
     return fitted
+
+
+def describe_small_split(queries: int) -> str:
+    """Say that a split of `queries` queries is too small, and how many queries are needed."""
+    return (
+        f"the split {SPLIT} of the golden set has {count(queries, 'query', 'queries')}, and a "
+        f"calibration needs at least {MIN_QUERIES}; a golden set of about "
+        f"{MIN_QUERIES * 100 // SHARES[SPLIT]} queries has so many in this split"
+    )
 
 
 def fit_kind(settings: CollectionSettings, kind: SearchKind, hits: JudgedHits) -> FittedCalibration:

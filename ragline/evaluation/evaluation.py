@@ -7,7 +7,7 @@ query of a user. The package `ir_measures` computes the measures.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from statistics import fmean
@@ -32,6 +32,9 @@ SERVED_TOP_K = DEFAULT_TOP_K
 
 # The searches of an evaluation find every document, also those that only some principals may read.
 ALL_PRINCIPALS = None
+
+# Commands and pages show this number of decimals of a mean.
+SHOWN_DECIMALS = 4
 
 # A query is missed if no relevant document is among this number of first documents.
 MISSED_AFTER_DOCUMENTS = 10
@@ -243,6 +246,20 @@ def measure_queries(judgements: Judgements, run: Run) -> QueryValues:
     for row in ir_measures.iter_calc(measures.keys(), judgements, counted):
         values[measures[row.measure]][row.query_id] = float(row.value)
     return values
+
+
+def find_missed_thresholds(
+    means: Mapping[str, float], thresholds: Mapping[str, float]
+) -> dict[str, float]:
+    """Return the means below their threshold, by measure.
+
+    Both numbers are compared with four decimals, because commands and pages show four.
+    """
+    return {
+        name: means[name]
+        for name, least in thresholds.items()
+        if round(means[name], SHOWN_DECIMALS) < round(least, SHOWN_DECIMALS)
+    }
 
 
 def find_means(values: QueryValues) -> dict[str, float]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ragline.confidence.stored_calibrations import FittedCalibration
 from ragline.configuration import CollectionSettings
+from ragline.gate.checks import describe_p_value
 from ragline.gate.comparison import RESAMPLES, Values, compare_values, decide_family
 from ragline.gate.report import Check, Comparison
 from ragline.golden_set import GoldenSet
@@ -127,7 +128,7 @@ def _describe_fall(comparison: Comparison) -> str:
     name = "answers" if comparison.measure == ANSWERED else "silence"
     return (
         f"The share of {name} falls by more than the margin {comparison.margin:g}, and chance does "
-        f"not explain it (p = {comparison.adjusted_p_value:.4f})."
+        f"not explain it ({describe_p_value(comparison, 4)})."
     )
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ragline.configuration.collection_settings import GateSettings
+from ragline.counts import count
+from ragline.evaluation.evaluation import find_missed_thresholds
 from ragline.gate.comparison import (
     FAMILY_ERROR_RATE,
     RESAMPLES,
@@ -146,6 +149,35 @@ def check_measure(comparison: Comparison) -> Check:
     )
 
 
+def state_thresholds(
+    comparisons: Sequence[Comparison], thresholds: Mapping[str, float]
+) -> list[Comparison]:
+    """Return the comparisons, each with the threshold of its measure if there is one."""
+    return [replace(one, threshold=thresholds.get(one.measure)) for one in comparisons]
+
+
+def check_thresholds(comparisons: Sequence[Comparison]) -> Check:
+    """Check whether each mean of the candidate reaches its threshold.
+
+    The live generation does not matter. So several small falls, each within the margin, cannot
+    lower a mean below its threshold. If no comparison has a threshold, the check passes.
+    """
+    limited = [one for one in comparisons if one.threshold is not None]
+    if not limited:
+        reason = "Not decided: the setting thresholds of the collection states no minimum."
+        return Check("thresholds", "passed", reason)
+    means = {one.measure: one.candidate for one in limited}
+    least = {one.measure: one.threshold or 0.0 for one in limited}
+    missed = find_missed_thresholds(means, least)
+    shown = [one for one in limited if one.measure in missed] or limited
+    sentences = [
+        f"{name_measure(one.measure)} of the candidate is {one.candidate:.4f}, and the setting "
+        f"thresholds requires at least {one.threshold:g}."
+        for one in shown
+    ]
+    return Check("thresholds", "refused" if missed else "passed", " ".join(sentences))
+
+
 def name_measure(measure: str) -> str:
     """Return the name of a measure for use in a sentence.
 
@@ -184,10 +216,16 @@ def describe_comparison(comparison: Comparison, subject: str) -> str:
     if change >= -margin:
         return f"{said} The margin is {margin:g}."
     if comparison.is_refused:
-        return (
-            f"{said} The margin is {margin:g}, and chance does not explain it (p = {p_value:.4f})."
-        )
-    return f"{said} This is more than the margin {margin:g}, but can be chance (p = {p_value:.2f})."
+        found = describe_p_value(comparison, 4)
+        return f"{said} The margin is {margin:g}, and chance does not explain it ({found})."
+    found = describe_p_value(comparison, 2)
+    return f"{said} This is more than the margin {margin:g}, but can be chance ({found})."
+
+
+def describe_p_value(comparison: Comparison, decimals: int) -> str:
+    """Return the p-value of a decision, and for how many comparisons it is adjusted."""
+    compared = count(comparison.compared or 1, "comparison")
+    return f"p = {comparison.adjusted_p_value:.{decimals}f}, adjusted for {compared}"
 
 
 def find_verdict(checks: Sequence[Check]) -> tuple[Verdict, tuple[str, ...]]:

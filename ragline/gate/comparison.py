@@ -89,6 +89,7 @@ def decide_family(
             replace(
                 one,
                 adjusted_p_value=p_value,
+                compared=len(tested),
                 detectable_fall=find_detectable_fall(one.standard_error, one.margin, level),
                 is_refused=p_value <= error_rate and one.difference < -one.margin,
             )

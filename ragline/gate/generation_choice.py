@@ -18,12 +18,13 @@ def choose_generations(
 
     Without `candidate_id`, the newest candidate that contains every readable document is judged. It
     is compared with the live generation, or with None if no generation is live. If `candidate_id`
-    is the live generation, it is compared with the newest retired one, or with itself if
-    `has_new_settings`. Without a complete candidate, new settings are judged in the same way.
+    is the live generation, it is compared with the generation that its promotion replaced, or with
+    itself if `has_new_settings`. If its promotion was forced, later promotions do not matter.
+    Without a complete candidate, new settings are judged in the same way.
 
     Raises:
         UnknownGenerationError: the generation does not exist; there is no generation to judge; or
-            the generation is live and there is no retired generation to compare it with.
+            the generation is live and the one that it replaced has no table any more.
     """
     known = list_facts(database, collection)
     live = next((one for one in known if one.state == "live"), None)
@@ -32,13 +33,28 @@ def choose_generations(
     found = _find(collection, known, candidate_id)
     if found != live or has_new_settings:
         return live, found
-    retired = [one for one in known if one.state == "retired"]
-    if not retired:
-        raise UnknownGenerationError(
-            f"generation {candidate_id} of {collection} is live, and no retired generation is left "
-            "to compare it with; name another one to judge"
-        )
-    return retired[-1], found
+    return _find_replaced(database, collection, known, found), found
+
+
+def _find_replaced(
+    database: Database, collection: str, known: Sequence[GenerationFacts], live: GenerationFacts
+) -> GenerationFacts:
+    """Return the generation that the promotion of the live generation replaced."""
+    statement = load_statement("gate/select_replaced_generation")
+    with database.connect() as connection:
+        replaced_id = connection.execute(statement, {"generation_id": live.id}).scalar()
+    found = next((one for one in known if one.id == replaced_id), None)
+    if found is not None:
+        return found
+    cause = (
+        "it replaced no generation"
+        if replaced_id is None
+        else f"generation {replaced_id}, which it replaced, is dropped"
+    )
+    raise UnknownGenerationError(
+        f"generation {live.id} of {collection} is live, and {cause}; so there is nothing to "
+        "compare it with; name another one to judge"
+    )
 
 
 def _find(collection: str, known: list[GenerationFacts], generation_id: int) -> GenerationFacts:

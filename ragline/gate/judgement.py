@@ -9,10 +9,9 @@ from pathlib import Path
 from time import perf_counter
 
 from ragline.code_version import read_code_version
-from ragline.confidence.stored_calibrations import FittedCalibration, has_calibration
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import list_changed_settings, read_released_part
-from ragline.evaluation.calibration_run import read_fitted_queries, refresh_calibrations
+from ragline.evaluation.calibration_run import read_fitted_queries
 from ragline.evaluation.judged_documents import find_unknown_documents
 from ragline.gate.abstention import (
     check_abstention,
@@ -27,9 +26,11 @@ from ragline.gate.checks import (
     check_gone_judgements,
     check_measure,
     check_slices,
+    check_thresholds,
     compare_measures,
     compare_slices,
     find_verdict,
+    state_thresholds,
 )
 from ragline.gate.comparison import Values
 from ragline.gate.generation_choice import choose_generations
@@ -43,6 +44,7 @@ from ragline.gate.index_checks import (
 )
 from ragline.gate.paired_evaluation import PairedEvaluation, Side, evaluate_pair
 from ragline.gate.report import (
+    NAMED_DOCUMENTS,
     Check,
     Comparison,
     FallenQuery,
@@ -57,12 +59,12 @@ from ragline.gate.reranked_searches import (
     name_values,
 )
 from ragline.gate.shadow_checks import check_shadow_reads
+from ragline.gate.side_calibrations import Fitted, SideCalibrator
 from ragline.gate.slices import find_slices, read_tags
 from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.reading import DEFAULT_QRELS
 from ragline.lifecycle.forced_releases import use_compared_release
 from ragline.lifecycle.release_conditions import fingerprint_settings
-from ragline.lifecycle.releases import use_release
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
 from ragline.rollout.shadow_reads import read_shadow_figures
@@ -71,9 +73,6 @@ from ragline.storage.database import Database
 
 # The default seed of the bootstrap and of the permutation test.
 SEED = 20_261_129
-
-# The calibrations of one generation.
-Fitted = list[FittedCalibration]
 
 
 @dataclass(slots=True)
@@ -91,10 +90,11 @@ class _Measurements:
 
 
 @dataclass(frozen=True, slots=True)
-class _Gate:
-    """One run of the gate: both generations, the searcher of each, and the golden set.
+class Gate:
+    """A gate that is ready to run: both generations, the searcher of each, and the golden set.
 
     `settings` are those of the configuration file, and `released` those of the current release.
+    With `is_read_only`, the run stores no calibration.
     """
 
     database: Database
@@ -110,10 +110,43 @@ class _Gate:
     live_searcher: Searcher
     progress: Progress
     seed: int
+    is_read_only: bool
+
+    @property
+    def golden_set_version(self) -> str | None:
+        """The version of the golden set, or None without a golden set."""
+        return None if self.golden is None else self.golden.content_hash
+
+    @property
+    def settings_fingerprint(self) -> str:
+        """A hash of the settings of the gate and of the candidate's searches."""
+        return fingerprint_settings(self.settings)
+
+    @property
+    def live_settings_fingerprint(self) -> str:
+        """The same hash for the live generation."""
+        return fingerprint_settings(self.released)
 
     @property
     def queries(self) -> list[str]:
         return [] if self.golden is None else list(self.golden.queries.values())
+
+    def load_models(self) -> None:
+        """Load the models that the searches of the gate need; none without a golden set.
+
+        Raises:
+            ModelUnavailableError: the model of one of the generations cannot be loaded.
+        """
+        if self.golden is None:
+            return
+        should_rerank = is_reranking_judged(self.released, self.settings)
+        sides = [(self.candidate, self.settings)]
+        if self.live is not None:
+            sides.append((self.live, self.released))
+        for generation, settings in sides:
+            self.searcher.models.embedder(generation.model)
+            if should_rerank:
+                self.searcher.models.reranker(settings.reranker, generation.model)
 
     def measure(self) -> _Measurements:
         """Make all checks: those of the index first, then those with the golden set."""
@@ -158,7 +191,7 @@ class _Gate:
         unknown = find_unknown_documents(self.database, name, self.golden)
         refusal = check_gone_judgements(self.settings.gate, self.golden, len(unknown.judgements))
         if refusal is not None:
-            named = f"{refusal.reason} In detail: {unknown.describe(name)}."
+            named = f"{refusal.reason}{NAMED_DOCUMENTS}{unknown.describe(name)}."
             found.checks.append(replace(refusal, reason=named))
         return refusal is None
 
@@ -175,7 +208,9 @@ class _Gate:
         pair = evaluate_pair(name, golden, sides, self.progress)
         found.evaluation, found.fallen = pair, pair.fallen
         values = self._rerank(found, pair, sides, golden)
-        found.measures = compare_measures(*values, gate, self.seed)
+        found.measures = state_thresholds(
+            compare_measures(*values, gate, self.seed), self.settings.thresholds
+        )
         tags = {} if self.golden_folder is None else read_tags(self.golden_folder)
         found.slices = compare_slices(
             pair.keys, pair.live[DECIDING_MEASURE], pair.candidate[DECIDING_MEASURE],
@@ -188,6 +223,7 @@ class _Gate:
             reranked = [one for one in decided if one.measure.startswith(RERANKED)]
             found.checks += [check_measure(one) for one in decided if one not in reranked]
             found.checks += [check_reranking(reranked), check_slices(found.slices)]
+        found.checks.append(check_thresholds(found.measures))
         found.checks.append(self._check_abstention(found, pair, golden, calibrations))
 
     def _rerank(
@@ -209,45 +245,15 @@ class _Gate:
             pair.candidate | name_values(reranked.candidate),
         )
 
-    def _find_released_side(self, sides: tuple[Side, Side]) -> tuple[Side, CollectionSettings]:
-        """Return the side that uses the settings of the release now, and these settings.
-
-        It is the live generation, or the candidate if its settings were released by force.
-        """
-        live, candidate = sides
-        if candidate.generation_id == live.generation_id:
-            name = self.settings.name
-            now = use_release(self.database, self.configuration, name).collection(name)
-            if not list_changed_settings(now, self.settings):
-                return candidate, self.settings
-        return live, self.released
-
     def _calibrate(self, golden: GoldenSet, sides: tuple[Side, Side]) -> list[Fitted]:
-        """Calibrate the generations that need it.
-
-        If there are queries without an answer to measure, both need a calibration. Otherwise the
-        candidate needs one if the live generation has one, so that hits still have a confidence
-        after the promotion. A generation that is compared with itself keeps the calibration for its
-        release now.
-        """
         folder = self.settings.golden or self.golden_folder
-        live, candidate = sides
-        chosen = []
-        if golden.unanswerable:
-            chosen.append(self._find_released_side(sides))
-        if candidate.generation_id != live.generation_id and (
-            chosen or has_calibration(self.database, live.generation_id)
-        ):
-            chosen.append((candidate, self.settings))
         if folder is None:
             return []
-        return [
-            refresh_calibrations(
-                self.database, side.searcher, settings, folder, side.generation_id,
-                progress=self.progress,
-            )
-            for side, settings in chosen
-        ]  # fmt: skip
+        calibrator = SideCalibrator(
+            self.database, self.configuration, self.settings, self.released, folder,
+            self.progress, self.is_read_only,
+        )  # fmt: skip
+        return calibrator.calibrate(golden, sides)
 
     def _check_abstention(
         self,
@@ -278,26 +284,48 @@ def judge_candidate(
     split: str = DEFAULT_QRELS,
     models: ModelCache | None = None,
     progress: Progress | None = None,
-    seed: int = SEED,
 ) -> GateReport:
     """Judge a candidate against the live generation of its collection.
+
+    `prepare_gate` describes the arguments and raises the errors. No generation changes its state.
+    If the index does not change, two calls give the same report, except for the latency.
+    Calibrations that are missing or outdated are fitted and stored, if the golden set has queries
+    without an answer, or if the live generation is calibrated.
+    """
+    return run_gate(
+        prepare_gate(
+            database, configuration, collection, candidate_id, golden_folder=golden_folder,
+            split=split, models=models, progress=progress,
+        )
+    )  # fmt: skip
+
+
+def prepare_gate(
+    database: Database,
+    configuration: Configuration,
+    collection: str,
+    candidate_id: int | None = None,
+    *,
+    golden_folder: Path | None = None,
+    split: str = DEFAULT_QRELS,
+    models: ModelCache | None = None,
+    progress: Progress | None = None,
+    seed: int = SEED,
+    is_read_only: bool = False,
+) -> Gate:
+    """Choose the generations and read the golden set. Nothing is searched and nothing is written.
 
     Without `candidate_id`, the newest complete candidate is judged. If no candidate is complete,
     the changed search settings are judged. The live generation is searched with the search settings
     of its release, and the candidate with those of the configuration file. Without `golden_folder`,
     the golden set of the collection's settings is used. `split` names the file or the split of the
-    judgements, as in `read_golden_set`. No generation changes its state. If the index does not
-    change, two calls with the same seed give the same report, except for the latency. Calibrations
-    that are missing or outdated are fitted and stored, if the golden set has queries without an
-    answer, or if the live generation is calibrated.
+    judgements, as in `read_golden_set`. With `is_read_only`, the run uses stored calibrations.
 
     Raises:
         UnknownCollectionError: the configuration has no such collection.
         UnknownGenerationError: the generation does not exist, or there is no generation to judge.
         GoldenSetError: the golden set cannot be read.
-        ModelUnavailableError: the model of one of the generations cannot be loaded.
     """
-    started_at, started = datetime.now(UTC), perf_counter()
     settings = configuration.collection(collection)
     released = use_compared_release(database, configuration, collection, candidate_id)
     changed = list_changed_settings(released.collection(collection), settings)
@@ -306,7 +334,7 @@ def judge_candidate(
     )
     models = models or ModelCache(configuration.home / "models")
     folder = golden_folder or settings.golden
-    gate = _Gate(
+    return Gate(
         database=database,
         configuration=configuration,
         settings=settings,
@@ -320,12 +348,23 @@ def judge_candidate(
         live_searcher=Searcher(database, released, models=models),
         progress=progress or SilentProgress(),
         seed=seed,
+        is_read_only=is_read_only,
     )
+
+
+def run_gate(gate: Gate) -> GateReport:
+    """Make all checks, and return the report.
+
+    Raises:
+        UnknownGenerationError: the candidate was dropped after it was chosen.
+        ModelUnavailableError: the model of one of the generations cannot be loaded.
+    """
+    started_at, started = datetime.now(UTC), perf_counter()
     found = gate.measure()
     return _report(gate, found, started_at, perf_counter() - started)
 
 
-def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: float) -> GateReport:
+def _report(gate: Gate, found: _Measurements, started_at: datetime, seconds: float) -> GateReport:
     verdict, reasons = find_verdict(found.checks)
     pair = found.evaluation
     return GateReport(
@@ -344,14 +383,14 @@ def _report(gate: _Gate, found: _Measurements, started_at: datetime, seconds: fl
         queries=len(gate.queries),
         failed_live=0 if pair is None else pair.failed_live,
         failed_candidate=0 if pair is None else pair.failed_candidate,
-        golden_set_version=None if gate.golden is None else gate.golden.content_hash,
+        golden_set_version=gate.golden_set_version,
         split=None if gate.golden is None else gate.split,
-        settings_fingerprint=fingerprint_settings(gate.settings),
+        settings_fingerprint=gate.settings_fingerprint,
         code_version=read_code_version(),
         seed=gate.seed,
         started_at=started_at,
         seconds=seconds,
-        live_settings_fingerprint=fingerprint_settings(gate.released),
+        live_settings_fingerprint=gate.live_settings_fingerprint,
         changed_settings=tuple(list_changed_settings(gate.released, gate.settings)),
         searched_settings=read_released_part(gate.settings),
     )

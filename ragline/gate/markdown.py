@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
+from ragline.counts import count
 from ragline.gate.report import (
     Comparison,
     FallenQuery,
@@ -17,8 +18,8 @@ from ragline.gate.report import (
 SHOWN_FALLEN = 10
 FORMATTING = re.compile(r"([\\`*_\[\]|])")
 MEASURES_HEADER = (
-    "measure", "queries", "live", "candidate", "difference", "95 % limits", "p", "detectable fall",
-    "result",
+    "measure", "queries", "live", "candidate", "difference", "95 % limits", "adjusted p",
+    "detectable fall", "result",
 )  # fmt: skip
 GENERATIONS_HEADER = ("", "state", "model", "entries", "documents", "size", "p50", "p95")
 FINGERPRINTS_HEADER = ("", "embedding space", "chunker", "parser")
@@ -40,9 +41,9 @@ def write_markdown(report: GateReport) -> str:
         _write_table(FINGERPRINTS_HEADER, _list_fingerprints(report)),
     ]
     if report.measures:
-        parts += ["## All queries", _write_comparisons(report.measures, "measure")]
+        parts += ["## All queries", *_describe_family(report.measures, "measure")]
     if report.slices:
-        parts += ["## Slices", _write_comparisons(report.slices, "slice")]
+        parts += ["## Slices", *_describe_family(report.slices, "slice")]
     if report.fallen:
         parts += [_title_fallen(report), *map(_write_fallen, report.fallen[:SHOWN_FALLEN])]
     return "\n\n".join([*_join_list(parts), _describe_origin(report)]) + "\n"
@@ -51,6 +52,11 @@ def write_markdown(report: GateReport) -> str:
 def describe_limits(comparison: Comparison) -> str:
     """Return the interval of a difference, as `-0.0123 to +0.0045`."""
     return f"{comparison.low:+.4f} to {comparison.high:+.4f}"
+
+
+def describe_threshold(comparison: Comparison) -> str:
+    """Return the threshold of a mean, as ` (at least 0.5)`. Empty without a threshold."""
+    return "" if comparison.threshold is None else f" (at least {comparison.threshold:g})"
 
 
 def _join_list(parts: Sequence[str]) -> list[str]:
@@ -88,13 +94,22 @@ def _describe_origin(report: GateReport) -> str:
     )
 
 
+def _describe_family(comparisons: Sequence[Comparison], first: str) -> list[str]:
+    """Write comparisons that are decided together, and for how many of them p is adjusted."""
+    table = _write_comparisons(comparisons, first)
+    compared = next((one.compared for one in comparisons if one.compared), None)
+    if compared is None:
+        return [table]
+    return [table, f"Each p is adjusted for {count(compared, 'comparison')} by Holm's method."]
+
+
 def _write_comparisons(comparisons: Sequence[Comparison], first: str) -> str:
     rows = [
         (
             _escape(one.slice or one.measure),
             f"{one.queries:,}",
             f"{one.live:.4f}",
-            f"{one.candidate:.4f}",
+            f"{one.candidate:.4f}{describe_threshold(one)}",
             f"{one.difference:+.4f}",
             describe_limits(one),
             "" if one.adjusted_p_value is None else f"{one.adjusted_p_value:.4f}",

@@ -10,6 +10,9 @@ from typing import Any, Literal
 Outcome = Literal["passed", "refused", "undecided"]
 Verdict = Literal["passed", "refused", "undecidable"]
 
+# In a reason, these words begin a sentence that names documents. An index card leaves it out.
+NAMED_DOCUMENTS = " In detail: "
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -50,10 +53,12 @@ class Comparison:
     `live` and `candidate` are means, and `difference` is `candidate` minus `live`. With 95 %
     confidence, the true difference is not below `low`. With 95 % confidence, it is not above
     `high`. `standard_error` is the standard error of `difference`. `p_value` is the probability of
-    a fall of at least this size if both generations are equally good. `adjusted_p_value` takes
-    account of the number of comparisons. `detectable_fall` is the smallest true fall that the gate
-    refuses with a probability of 80 %. `fell` and `rose` count the queries whose value is lower or
-    higher in the candidate. A comparison without a margin is shown and decides nothing.
+    a fall of at least this size if both generations are equally good. `adjusted_p_value` is
+    `p_value`, adjusted for `compared` comparisons, which are decided together. `detectable_fall` is
+    the smallest true fall that the gate refuses with a probability of 80 %. `fell` and `rose` count
+    the queries whose value is lower or higher in the candidate. A comparison without a margin is
+    shown and decides nothing. `threshold` is the minimum of `candidate` that the setting
+    `thresholds` states.
     """
 
     measure: str
@@ -72,6 +77,8 @@ class Comparison:
     detectable_fall: float | None = None
     adjusted_p_value: float | None = None
     is_refused: bool = False
+    threshold: float | None = None
+    compared: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from ragline.evaluation.reproduction import (
     ComparedQuery,
     Outcome,
 )
-from ragline.gate.judgement import judge_candidate
+from ragline.gate.judgement import Gate, prepare_gate, run_gate
 from ragline.gate.report import GateReport
 from ragline.gate.stored_reports import StoredReport
 from ragline.golden_set.reading import DEFAULT_QRELS
@@ -67,24 +67,27 @@ def reproduce_report(
     models: ModelCache | None = None,
     progress: Progress | None = None,
 ) -> GateReproduction:
-    """Judge the generations of a report again, with its split and seed. No report is stored.
+    """Judge the generations of a report again, with its split and seed. Nothing is written.
 
-    Calibrations that are missing or outdated are fitted and stored. The outcome is `impossible` if
-    the present settings differ from those of the report.
+    The outcome is `impossible` if the gate would now compare other generations, if the golden set
+    or the settings differ from those of the report, or if a model cannot be loaded. Then nothing
+    is searched.
     """
     try:
-        again = judge_candidate(
+        gate = prepare_gate(
             database, configuration, stored.collection, stored.candidate_id,
             golden_folder=golden_folder, split=stored.report.split or DEFAULT_QRELS,
-            models=models, progress=progress, seed=stored.seed,
+            models=models, progress=progress, seed=stored.seed, is_read_only=True,
         )  # fmt: skip
+        obstacles = tuple(_find_obstacles(stored, gate))
+        if obstacles:
+            return _describe(stored, "impossible", tolerance, obstacles=obstacles)
+        gate.load_models()
+        again = run_gate(gate)
     except (
         GoldenSetError, ModelUnavailableError, UnknownCollectionError, UnknownGenerationError
     ) as error:  # fmt: skip
         return _describe(stored, "impossible", tolerance, obstacles=(f"{error}.",))
-    obstacles = tuple(_find_obstacles(stored, again))
-    if obstacles:
-        return _describe(stored, "impossible", tolerance, again, obstacles=obstacles)
     figures = tuple(_compare(stored.report, again))
     agree = all(figure.agrees(tolerance) for figure in figures)
     return _describe(stored, "agrees" if agree else "differs", tolerance, again, figures=figures)
@@ -108,26 +111,26 @@ def _describe(
     )
 
 
-def _find_obstacles(stored: StoredReport, again: GateReport) -> Iterable[str]:
-    live_id = None if again.live is None else again.live.id
+def _find_obstacles(stored: StoredReport, gate: Gate) -> Iterable[str]:
+    live_id = None if gate.live is None else gate.live.id
     if live_id != stored.live_id:
         yield (
             f"The report compares generation {stored.candidate_id} with "
             f"{_name_live(stored.live_id)}, and now the gate compares it with "
             f"{_name_live(live_id)}."
         )
-    if again.golden_set_version != stored.golden_set_version:
+    if gate.golden_set_version != stored.golden_set_version:
         yield (
-            f"The golden set has version {again.golden_set_version or 'none'}, and the report "
+            f"The golden set has version {gate.golden_set_version or 'none'}, and the report "
             f"used {stored.golden_set_version or 'none'}. Restore this version and name its folder "
             "with --golden."
         )
-    then, now = stored.report, again
-    if (now.settings_fingerprint, now.live_settings_fingerprint) != (
+    then = stored.report
+    if (gate.settings_fingerprint, gate.live_settings_fingerprint) != (
         then.settings_fingerprint,
         then.live_settings_fingerprint,
     ):
-        yield "The settings of the gate or of the search have changed. Restore them."
+        yield "The settings of the gate, thresholds or search have changed. Restore them."
 
 
 def _name_live(live_id: int | None) -> str:

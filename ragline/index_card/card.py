@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ragline.gate.report import Verdict
+from ragline.gate.report import Outcome, Verdict
 from ragline.status import ClockState
 
 UNKNOWN = "unknown"
@@ -113,8 +113,20 @@ class CardEvaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class CardCheck:
+    """A check of a report of the gate. `outcome` is its result, and `reason` explains it."""
+
+    name: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CardGate:
-    """The last report of the gate about the generation. `report_id` is the id of this report."""
+    """The last report of the gate about the generation. `report_id` is the id of this report.
+
+    `reasons` has the reasons of the checks that did not pass, and `checks` has all checks.
+    """
 
     report_id: int
     verdict: Verdict
@@ -125,6 +137,7 @@ class CardGate:
     seed: int
     asked_by: str
     judged_at: datetime
+    checks: tuple[CardCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

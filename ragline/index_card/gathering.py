@@ -14,9 +14,11 @@ from ragline.durations import format_duration
 from ragline.errors import UnknownGenerationError
 from ragline.evaluation.index_state import read_index_state
 from ragline.evaluation.stored_evaluations import list_evaluations
+from ragline.gate.report import NAMED_DOCUMENTS
 from ragline.gate.stored_reports import find_latest_report
 from ragline.index_card.card import (
     CardApproval,
+    CardCheck,
     CardClock,
     CardEvaluation,
     CardEvent,
@@ -213,10 +215,19 @@ def _describe_gate(database: Database, generation_id: int) -> CardGate | None:
     found = find_latest_report(database, generation_id)
     if found is None:
         return None
+    checks = tuple(
+        CardCheck(one.name, one.outcome, _leave_out_documents(one.reason))
+        for one in found.report.checks
+    )
     return CardGate(
-        found.id, found.verdict, found.report.reasons, found.live_id, found.golden_set_version,
-        found.code_version, found.seed, found.asked_by, found.created_at,
+        found.id, found.verdict, tuple(map(_leave_out_documents, found.report.reasons)),
+        found.live_id, found.golden_set_version, found.code_version, found.seed, found.asked_by,
+        found.created_at, checks,
     )  # fmt: skip
+
+
+def _leave_out_documents(reason: str) -> str:
+    return reason.partition(NAMED_DOCUMENTS)[0]
 
 
 def _read_approvals(database: Database, generation_id: int) -> tuple[CardApproval, ...]:

@@ -142,8 +142,9 @@ def _flatten(settings: dict[str, Any], prefix: str = "") -> Iterable[tuple[str, 
 def _write_evaluations(card: IndexCard) -> str:
     if not card.evaluations:
         return (
-            "No evaluation of this generation is stored. While it has a table, "
-            f"`ragline eval {card.collection} --generation {card.generation}` measures it."
+            "No evaluation of this generation is stored. If it has a table and its collection has "
+            f"a golden set, `ragline eval {card.collection} --generation {card.generation}` "
+            "measures it."
         )
     measures = list(card.evaluations[0].measures)
     header = ("evaluation", "search", "split", *measures, "queries", "golden set", "code", "made")
@@ -163,10 +164,11 @@ def _write_evaluations(card: IndexCard) -> str:
 def _describe_gate(card: IndexCard) -> str:
     gate = card.gate
     if gate is None:
-        return (
-            f"The gate never judged this generation. `ragline gate {card.collection} --candidate "
-            f"{card.generation}` does so before a promotion."
-        )
+        never = "The gate never judged this generation."
+        if card.state != "candidate":
+            return never
+        judge = f"`ragline gate {card.collection} --candidate {card.generation}`"
+        return f"{never} {judge} does so before a promotion."
     against = "no live generation" if gate.live_id is None else f"generation {gate.live_id}"
     golden = "none" if gate.golden_version is None else gate.golden_version[:SHOWN_HASH_DIGITS]
     head = (
@@ -174,7 +176,11 @@ def _describe_gate(card: IndexCard) -> str:
         f"{_write_time(gate.judged_at)}, for {_escape(gate.asked_by)} (golden set `{golden}`, seed "
         f"{gate.seed}, code {_escape(gate.code_version)})."
     )
-    return "\n\n".join([head, *([_write_list(gate.reasons)] if gate.reasons else [])])
+    parts = [head, *([_write_list(gate.reasons)] if gate.reasons else [])]
+    if gate.checks:
+        rows = [(_escape(one.name), one.outcome, _escape(one.reason)) for one in gate.checks]
+        parts.append(_write_table(("check", "result", "reason"), rows))
+    return "\n\n".join(parts)
 
 
 def _write_decisions(card: IndexCard) -> list[str]:

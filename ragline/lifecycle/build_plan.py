@@ -12,7 +12,12 @@ from sqlalchemy import Connection
 
 from ragline.configuration import Configuration
 from ragline.configuration.checks import POSTGRES_LANGUAGES, find_collection_faults
-from ragline.lifecycle.generation_notices import describe_waiting_settings
+from ragline.lifecycle.generation_notices import (
+    WaitingSettings,
+    find_builder,
+    find_obstacle,
+    find_waiting_settings,
+)
 from ragline.lifecycle.generations import Generation, find_live, list_undropped
 from ragline.lifecycle.plan_cost import PlannedDisk, PlannedTime, plan_disk, plan_time
 from ragline.lifecycle.plan_settings import (
@@ -23,6 +28,7 @@ from ragline.lifecycle.plan_settings import (
     load_wanted,
 )
 from ragline.lifecycle.plan_work import ChunkSample, PlannedWork, make_key, plan_work
+from ragline.lifecycle.release_conditions import PROMOTE, Obstacle
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.storage.statements import load_statement
@@ -48,7 +54,8 @@ class BuildPlan:
         action: `none`: the live generation has the present settings. `first_build`: there is no
             live generation yet. `build`: a second generation is built. `continue`: a generation
             that is being built, or a candidate that lacks documents, is continued. `promote`: a
-            candidate is complete and is promoted. `use_again`: a retired generation becomes live.
+            candidate is complete and can be promoted. `use_again`: a retired generation becomes
+            live.
         live_generation: The live generation, which searches use during the build.
         generation: The generation with the present settings, if it exists, and its state.
         changes: The settings that differ from those of the live generation.
@@ -57,8 +64,9 @@ class BuildPlan:
         abandoned_generations: Unfinished generations and candidates with other settings. The next
             run abandons them.
         unlisted_sources: Sources that were never listed. No figure counts their documents.
-        command: The command that starts the build or promotes the generation; None if there is
-            nothing to do or settings are refused.
+        command: The next command. It starts the build, judges or approves the candidate, or makes
+            the generation or the search settings live. None if there is nothing to do, settings
+            are refused, another process builds now, or a person must choose. `warnings` says why.
     """
 
     collection: str
@@ -87,7 +95,9 @@ class _Situation:
     changes: list[SettingChange]
     build_error: str | None
     listed_sources: list[str]
-    settings_notice: str | None = None
+    waiting: WaitingSettings | None = None
+    obstacle: Obstacle | None = None
+    builder: str | None = None
     lacks_documents: bool = False
 
     @property
@@ -97,6 +107,12 @@ class _Situation:
         action = ACTIONS[self.target.state]
         # A candidate that lacks readable documents cannot be promoted.
         return "continue" if action == "promote" and self.lacks_documents else action
+
+    @property
+    def is_held(self) -> bool:
+        """Whether an operator decided against the target, so that no sync promotes it."""
+        target = self.target
+        return target is not None and (target.held_at is not None or target.state == "refused")
 
     @property
     def continued(self) -> Generation | None:
@@ -118,7 +134,8 @@ def plan_build(run_context: RunContext, collection_name: str) -> BuildPlan:
     refusal = find_refusal(run_context, collection_name)
     prevented = [] if refusal is None else str(refusal.error).splitlines()
     with run_context.database.connect() as connection:
-        situation = _read_situation(connection, wanted)
+        builder = find_builder(run_context.database, collection_name)
+        situation = replace(_read_situation(connection, wanted), builder=builder)
         key = make_key(connection, collection_name, wanted, situation.continued)
         planned: tuple[PlannedWork, ChunkSample | None] | None = None
         if situation.action != "none":
@@ -153,8 +170,11 @@ def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
     statement = load_statement("build_plan/select_collection")
     row = connection.execute(statement, {"collection": name}).one_or_none()
     error, listed = (None, []) if row is None else (row.build_error, list(row.listed_sources))
-    notice = describe_waiting_settings(connection, wanted.settings, live)
-    return _Situation(live, target, others, changes, error, listed, notice)
+    return _Situation(
+        live, target, others, changes, error, listed,
+        waiting=find_waiting_settings(connection, wanted.settings, live),
+        obstacle=find_obstacle(connection, wanted.settings, live, target),
+    )  # fmt: skip
 
 
 def _describe(
@@ -164,7 +184,6 @@ def _describe(
     name = wanted.settings.name
     sources = [source.name for source in configuration.sources_of(name)]
     live, target = situation.live, situation.target
-    is_startable = situation.action != "none" and not prevented
     return BuildPlan(
         collection=name,
         action=situation.action,
@@ -179,26 +198,45 @@ def _describe(
         work=None,
         time=None,
         disk=None,
-        command=_name_command(wanted, situation, sources) if is_startable else None,
+        command=None if prevented else _name_command(wanted, situation, sources),
     )
 
 
 def _list_warnings(situation: _Situation, prevented: list[str]) -> list[str]:
-    warnings = [] if situation.settings_notice is None else [situation.settings_notice]
-    if situation.build_error is not None and not prevented:
+    if prevented:
+        return []
+    warnings = []
+    if situation.waiting is not None and situation.action in ("none", "use_again"):
+        warnings.append(situation.waiting.text)
+    elif situation.waiting is not None:
+        names = ", ".join(situation.waiting.names)
+        warnings.append(f"its promotion also releases the changed search settings ({names})")
+    if situation.build_error is not None:
         warnings.append(f"the last run could not build it: {situation.build_error}")
+    if situation.obstacle is not None and situation.action == "promote":
+        warnings.append(situation.obstacle.text)
+    if situation.builder is not None and situation.action in ("build", "continue"):
+        warnings.append(f"{situation.builder} builds a generation of this collection now")
     return warnings
 
 
 def _name_command(wanted: Wanted, situation: _Situation, sources: list[str]) -> str | None:
-    """Return the command that does what is planned; None for a first build without a source."""
-    target = situation.target
-    is_held = target is not None and (target.held_at is not None or target.state == "refused")
-    if situation.live is None or (wanted.settings.build == "automatic" and not is_held):
+    """Return the command that works now and comes next. None if there is no such command."""
+    obstacle, waiting = situation.obstacle, situation.waiting
+    if situation.action == "none":
+        return None if waiting is None else waiting.command
+    is_automatic = wanted.settings.build == "automatic" and not situation.is_held
+    is_sync = situation.live is None or is_automatic
+    # A sync runs the gate itself.
+    is_judged_by_sync = is_sync and obstacle is not None and obstacle.is_judgement_missing
+    if situation.action == "promote" and obstacle is not None and not is_judged_by_sync:
+        return obstacle.command
+    if is_sync:
         return f"ragline sync {' '.join(sources)}" if sources else None
-    if target is not None and situation.action in ("promote", "use_again"):
-        return f"ragline generation promote {target.id}"
-    return f"ragline generation build {wanted.settings.name}"
+    if situation.target is not None and situation.action in ("promote", "use_again"):
+        return f"{PROMOTE} {situation.target.id}"
+    build = f"ragline generation build {wanted.settings.name}"
+    return build if situation.builder is None else None
 
 
 def _warn_of_disk(disk: PlannedDisk) -> list[str]:

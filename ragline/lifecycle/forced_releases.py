@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from ragline.configuration import Configuration
 from ragline.configuration.released_settings import apply_release, find_changes, list_unreleased
+from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.releases import use_release
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -52,6 +53,30 @@ def list_forced_releases(
     statement = load_statement("lifecycle/select_forced_releases")
     rows = connection.execute(statement, {"collection": collection})
     return [ForcedRelease(**row) for row in rows.mappings()]
+
+
+def describe_force(
+    connection: Connection, collection: str, replaced: Generation | None
+) -> str | None:
+    """Say which forced decision a rollback undoes, with the person and the reason; None if none.
+
+    `replaced` is the generation that the rollback retires. It is None if the rollback only returns
+    to earlier search settings.
+    """
+    if replaced is not None:
+        statement = load_statement("lifecycle/select_generation_events")
+        rows = connection.execute(statement, {"generation_id": replaced.id}).mappings().all()
+        forced = [row for row in rows if row["is_forced"]]
+        if forced:
+            last = forced[-1]
+            return (
+                f"the promotion of generation {replaced.id}, which {last['changed_by']} forced "
+                f"({last['reason']})"
+            )
+    for one in list_forced_releases(connection, collection):
+        names = ", ".join(one.changed_settings)
+        return f"the search settings ({names}) that {one.released_by} forced ({one.reason})"
+    return None
 
 
 def use_compared_release(

@@ -9,20 +9,18 @@ settings of a collection wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from ragline.configuration import Configuration
-from ragline.errors import (
-    GenerationStateError,
-)
+from ragline.errors import GenerationStateError
 from ragline.lifecycle.complete_candidates import check_complete, wait_for_sync
 from ragline.lifecycle.decision_messages import describe_lack, describe_state
+from ragline.lifecycle.decision_transactions import open_decision
+from ragline.lifecycle.forced_releases import describe_force
 from ragline.lifecycle.generation_records import (
     GenerationRecord,
     check_collection,
@@ -44,17 +42,18 @@ from ragline.lifecycle.open_generations import list_differences
 from ragline.lifecycle.promotion_basis import decide_basis, find_resettled
 from ragline.lifecycle.release_conditions import Basis, name_basis
 from ragline.lifecycle.releases import (
-    Release,
     ReleaseNote,
+    find_release,
     find_rollback_target,
+    find_served_changes,
     find_unreleased,
     release_again,
     release_settings,
     return_settings,
 )
+from ragline.lifecycle.rollback_targets import check_live, choose_retired, list_usable
 from ragline.lifecycle.search_index import count_unindexed, finish_collection
 from ragline.storage.database import Database
-from ragline.storage.database_errors import is_deadlock, is_lock_timeout
 from ragline.storage.statements import load_statement
 
 # Why a promotion is permitted. `gate`: the gate passed the generation or the search settings.
@@ -62,10 +61,6 @@ from ragline.storage.statements import load_statement
 # `earlier_promotion`: the generation was live before. `no_golden_set`: only search settings change,
 # and the collection has no golden set.
 Grounds = Literal["gate", "sync_proof", "earlier_promotion", "no_golden_set"]
-
-
-# The time that a decision waits for a run that writes entries. A batch of entries takes seconds.
-DECISION_WAIT = "10s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +85,8 @@ class Promotion:
     promotion is based on. `is_forced` says that an obstacle was overruled, and `forced_against`
     describes this obstacle. If only search settings changed, `settings` contains their names,
     `generation` is the unchanged live generation, and `retired_generation` is None.
+    `served_settings` has the value of each search setting that changed for searches, also if the
+    generation changed. `undone_force` says which forced decision a rollback has undone, or is None.
     """
 
     collection: str
@@ -101,6 +98,8 @@ class Promotion:
     based_on: Grounds = "earlier_promotion"
     settings: tuple[str, ...] = ()
     forced_against: str | None = None
+    served_settings: Mapping[str, Any] = field(default_factory=dict)
+    undone_force: str | None = None
 
 
 @wait_for_sync
@@ -119,7 +118,7 @@ def promote_candidate(
         PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
             has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
-    with _deciding(database, f"a generation of {collection}") as connection:
+    with open_decision(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
@@ -153,7 +152,7 @@ def promote_by_id(
         PromotionRefusedError: the gate has not passed the candidate, a blocking check of a source
             has failed, the candidate does not agree with the ledger, or an approval is missing.
     """
-    with _deciding(database, f"generation {generation_id} or the live one") as connection:
+    with open_decision(database, f"generation {generation_id} or the live one") as connection:
         record = find_record(connection, generation_id)
         collection_id = lock_collection(connection, record.collection)
         known = list_undropped(connection, record.collection)
@@ -161,8 +160,7 @@ def promote_by_id(
         if found is not None and found.state == "live":
             found = find_resettled(connection, configuration, record.collection, known)
         if found is None or found.state not in ("candidate", "retired", "live"):
-            record = find_record(connection, generation_id)
-            raise GenerationStateError(describe_state(record, "promoted"))
+            raise _refuse_step(connection, generation_id, "promoted")
         check_complete(connection, record.collection, collection_id, found)
         basis = decide_basis(
             database, connection, configuration, record.collection, found,
@@ -186,50 +184,27 @@ def roll_back(
         GenerationStateError: there is no generation to return to; `replaced_id` is not live; or a
             run was writing a generation for too long.
     """
-    with _deciding(database, f"a generation of {collection}") as connection:
+    with open_decision(database, f"a generation of {collection}") as connection:
         check_collection(connection, collection)
         collection_id = lock_collection(connection, collection)
         known = list_undropped(connection, collection)
-        _check_live(collection, find_live(known), replaced_id)
         live = find_live(known)
-        retired = [one for one in known if one.state == "retired" and one.held_at is None]
+        check_live(collection, live, replaced_id)
+        retired = list_usable(known)
         usable = [*retired, live] if live is not None and replaced_id is None else retired
         target = find_rollback_target(connection, collection, live, usable)
         if target is not None and live is not None and target.generation_id == live.id:
+            undone = describe_force(connection, collection, None)
             note = ReleaseNote(decision.changed_by, decision.reason)
-            names = return_settings(connection, collection, target, note)
-            return Promotion(collection, live.id, None, 0, settings=tuple(names))
-        chosen = _choose_retired(collection, retired, target)
-        return _promote(connection, collection, collection_id, chosen, (decision, Basis()))
-
-
-def _choose_retired(
-    collection: str, retired: list[Generation], target: Release | None
-) -> Generation:
-    """Return the retired generation of the release `target`.
-
-    Without such a generation, return the generation that was retired last.
-
-    Raises:
-        GenerationStateError: `retired` is empty.
-    """
-    if not retired:
-        raise GenerationStateError(
-            f"collection {collection} has no retired generation to return to; a retired one is "
-            "dropped after one day. Restore the old settings, then run "
-            f"`ragline generation build {collection}`"
-        )
-    last = max(retired, key=lambda one: (one.retired_at is not None, one.retired_at, one.id))
-    return next((one for one in retired if target and one.id == target.generation_id), last)
-
-
-def _check_live(collection: str, live: Generation | None, expected_id: int | None) -> None:
-    live_id = None if live is None else live.id
-    if expected_id not in (None, live_id):
-        raise GenerationStateError(
-            f"generation {expected_id} of {collection} is not live any more; generation {live_id} "
-            f"is; `ragline generation list {collection}` shows all"
-        )
+            changed = return_settings(connection, collection, target, note)
+            return Promotion(
+                collection, live.id, None, 0, settings=tuple(changed), served_settings=changed,
+                undone_force=undone,
+            )  # fmt: skip
+        chosen = choose_retired(collection, known, target)
+        undone = describe_force(connection, collection, live)
+        promotion = _promote(connection, collection, collection_id, chosen, (decision, Basis()))
+        return replace(promotion, undone_force=undone)
 
 
 def refuse_generation(database: Database, generation_id: int, decision: Decision) -> None:
@@ -241,16 +216,15 @@ def refuse_generation(database: Database, generation_id: int, decision: Decision
         UnknownGenerationError: the database has no generation of this id.
         GenerationStateError: the generation is not a candidate.
     """
-    with _deciding(database, f"generation {generation_id}") as connection:
+    with open_decision(database, f"generation {generation_id}") as connection:
         record = _lock_record(connection, generation_id)
         if record.state != "candidate":
-            raise GenerationStateError(describe_state(record, "refused"))
+            raise _refuse_step(connection, generation_id, "refused")
         name_change(connection, decision.changed_by, decision.reason)
         statement = load_statement("lifecycle/refuse_generation")
         refused = connection.execute(statement, {"generation_id": generation_id})
         if not refused.rowcount:
-            record = find_record(connection, generation_id)
-            raise GenerationStateError(describe_state(record, "refused"))
+            raise _refuse_step(connection, generation_id, "refused")
     try_delete_refused_entries(database, generation_id)
 
 
@@ -264,38 +238,21 @@ def drop_by_decision(
         GenerationStateError: the generation is live or already dropped; a worker is writing its
             table; or the next sync would build and promote the generation again.
     """
-    with _deciding(database, f"generation {generation_id}", DROP_WAIT) as connection:
+    with open_decision(database, f"generation {generation_id}", DROP_WAIT) as connection:
         record = _lock_record(connection, generation_id)
         if record.state in ("live", "dropped"):
-            raise GenerationStateError(describe_state(record, "dropped"))
+            raise _refuse_step(connection, generation_id, "dropped")
         _refuse_repeated_build(connection, configuration, record)
         name_change(connection, decision.changed_by, decision.reason)
         abandon_generations(connection, [generation_id])
         drop_generation(connection, generation_id)
 
 
-@contextmanager
-def _deciding(database: Database, what: str, wait: str | None = None) -> Iterator[Connection]:
-    """Open a transaction that changes the state of a generation.
-
-    The transaction waits for a lock for at most `wait`, or DECISION_WAIT without it. `what` names
-    the generation in the error message.
-
-    Raises:
-        GenerationStateError: a run held a lock during this time. Nothing was changed.
-    """
-    try:
-        with database.begin() as connection:
-            connection.exec_driver_sql(f"set local lock_timeout = '{wait or DECISION_WAIT}'")
-            yield connection
-    except DBAPIError as error:
-        # A deadlock is possible: a drop locks the table of the generation and then its row, and a
-        # writer locks the row and then the table.
-        if not is_lock_timeout(error) and not is_deadlock(error):
-            raise
-        raise GenerationStateError(
-            f"a run is writing {what}; nothing was changed; try again when it has ended"
-        ) from error
+def _refuse_step(connection: Connection, generation_id: int, step: str) -> GenerationStateError:
+    """Return the error that says why the state of a generation does not allow a step."""
+    record = find_record(connection, generation_id)
+    known = list_undropped(connection, record.collection)
+    return GenerationStateError(describe_state(record, step, known))
 
 
 def _refuse_repeated_build(
@@ -359,8 +316,21 @@ def _promote(
     chosen: Generation,
     decided: tuple[Decision, Basis],
 ) -> Promotion:
+    before = find_release(connection, collection)
     if chosen.state == "live":
-        return _promote_settings(connection, collection, chosen, decided)
+        promotion = _promote_settings(connection, collection, chosen, decided)
+    else:
+        promotion = _promote_generation(connection, collection, collection_id, chosen, decided)
+    return replace(promotion, served_settings=find_served_changes(connection, collection, before))
+
+
+def _promote_generation(
+    connection: Connection,
+    collection: str,
+    collection_id: int,
+    chosen: Generation,
+    decided: tuple[Decision, Basis],
+) -> Promotion:
     decision, basis = decided
     live = find_live(list_undropped(connection, collection))
     unindexed = count_unindexed(connection, collection_id, chosen.id)
@@ -370,8 +340,7 @@ def _promote(
         load_statement("lifecycle/lock_state"), {"generation_id": chosen.id}
     )
     if locked.scalar_one() != chosen.state:
-        record = find_record(connection, chosen.id)
-        raise GenerationStateError(describe_state(record, "promoted"))
+        raise _refuse_step(connection, chosen.id, "promoted")
     is_forced = basis.forceable_obstacle is not None
     name_change(connection, decision.changed_by, decision.reason)
     name_basis(connection, basis.report_id, is_forced=is_forced)

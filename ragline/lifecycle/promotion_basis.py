@@ -66,7 +66,8 @@ def _describe_faults(chosen: Generation, collection: str, faults: Sequence[str])
     cause = f"does not agree with the ledger: {'; '.join(faults)}"
     return Obstacle(
         f"generation {chosen.id} of {collection} {cause}. Refuse it with `ragline generation "
-        f"refuse {chosen.id}`, and build it again with `ragline generation build {collection}`",
+        f"refuse {chosen.id} --reason …`, and build it again with `ragline generation build "
+        f"{collection}`",
         f"it {cause}",
     )
 

@@ -33,19 +33,24 @@ from ragline.storage.statements import load_statement
 # Only a report on one of these splits permits a promotion. The other splits are for the choice of
 # settings and for reports.
 DECIDING_SPLITS = ("test", "gate")
+PROMOTE = "ragline generation promote"
+# The options that a decision of a person needs. The reader replaces the dots.
+BY = "--reason … --by …"
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """Why a candidate cannot be promoted now.
 
-    `text` is one line with the command that helps, and `cause` is the reason without the command,
-    for the record of a forced promotion. `is_judgement_missing` says that a run of the
+    `text` is one line with what helps, and `cause` is the reason without the command, for the
+    record of a forced promotion. `command` removes the obstacle; it is None if a person must choose
+    between several commands, or change a file. `is_judgement_missing` says that a run of the
     gate can remove the obstacle. `is_approval_missing` says that an approval can remove it.
     """
 
     text: str
     cause: str | None = None
+    command: str | None = None
     is_judgement_missing: bool = False
     is_approval_missing: bool = False
 
@@ -91,15 +96,16 @@ def find_basis(
     report = _read_report(connection, generation.id)
     if generation.id == live.id and not _is_about(report, settings, released):
         report = None
-    is_gated = settings.golden is not None
-    obstacle = _find_check_obstacle(connection, settings, generation)
-    if obstacle is None and is_gated:
-        obstacle = _find_gate_obstacle(settings, released, generation, live, report)
+    approval = _find_approval_obstacle(settings, generation, live, report)
+    force = _name_force(generation, approval)
+    obstacle = _find_check_obstacle(connection, settings, generation, force)
+    if obstacle is None and settings.golden is not None:
+        obstacle = _find_gate_obstacle(settings, released, generation, live, report, force)
     return Basis(
         None if report is None else report["id"],
         obstacle,
-        _find_approval_obstacle(settings, generation, live, report),
-        is_gated,
+        approval,
+        settings.golden is not None,
         settings,
     )
 
@@ -115,13 +121,18 @@ def name_basis(connection: Connection, report_id: int | None, *, is_forced: bool
 
 
 def fingerprint_settings(settings: CollectionSettings) -> str:
-    """Return a hash of the settings that change the verdict of the gate but not the index."""
+    """Return a hash of the settings that change the verdict of the gate but not the index.
+
+    The hash of a collection without thresholds is the same as before the gate checked them.
+    """
+    thresholds = {"thresholds": settings.thresholds} if settings.thresholds else {}
     return fingerprint(
         {
             "gate": settings.gate.model_dump(),
             "search": settings.search.model_dump(),
             "reranker": settings.reranker,
             "ef_search": settings.vector_index.ef_search,
+            **thresholds,
         }
     )
 
@@ -132,18 +143,25 @@ def _read_report(connection: Connection, generation_id: int) -> Mapping[str, Any
     return None if row is None else dict(row)
 
 
+def _name_force(generation: Generation, approval: Obstacle | None) -> str:
+    """Return how to promote by force. A missing approval comes first: force does not replace it."""
+    force = f"promote it with `{PROMOTE} {generation.id} --force {BY}`"
+    if approval is None:
+        return force
+    if approval.is_approval_missing:
+        return f"approve it with `{approval.command}` and then {force}"
+    return f"judge it with `{approval.command}`, approve the report, and then {force}"
+
+
 def _find_check_obstacle(
-    connection: Connection, settings: CollectionSettings, generation: Generation
+    connection: Connection, settings: CollectionSettings, generation: Generation, force: str
 ) -> Obstacle | None:
     failed = describe_failed_checks(connection, settings.name)
     if failed is None:
         return None
     cause, remedy = failed
-    return Obstacle(
-        f"{_name_candidate(settings, generation)} cannot be promoted: {cause}; {remedy}, or "
-        f"promote it with `ragline generation promote {generation.id} --force --reason … --by …`",
-        cause,
-    )
+    name = _name_candidate(settings, generation)
+    return Obstacle(f"{name} cannot be promoted: {cause}; {remedy}, or {force}", cause)
 
 
 def _find_gate_obstacle(
@@ -152,28 +170,27 @@ def _find_gate_obstacle(
     generation: Generation,
     live: Generation,
     report: Mapping[str, Any] | None,
+    force: str,
 ) -> Obstacle | None:
-    name = _name_candidate(settings, generation)
-    judge = f"`ragline gate {settings.name} --candidate {generation.id}`"
+    name, judge = _name_candidate(settings, generation), _name_gate(settings, generation)
     try:
         outdated = _find_change(settings, released, live, report)
     except GoldenSetError as error:
         cause = f"its golden set cannot be read: {error}"
-        return Obstacle(f"{name} cannot be promoted, because {cause}", cause)
+        return Obstacle(f"{name} cannot be promoted, because {cause}; correct this file", cause)
     if outdated is not None:
-        text = f"{name} has no valid report of the gate: {outdated}; run {judge}"
-        return Obstacle(text, outdated, is_judgement_missing=True)
+        text = f"{name} has no valid report of the gate: {outdated}; run `{judge}`"
+        return Obstacle(text, outdated, judge, is_judgement_missing=True)
     if report is None or report["verdict"] == "passed":
         return None
     reasons = report["reasons"]
     more = f" ({count(len(reasons) - 1, 'more reason')})" if len(reasons) > 1 else ""
-    refuse = f"Refuse it with `ragline generation refuse {generation.id}`"
+    refuse = f"Refuse it with `ragline generation refuse {generation.id} --reason …`"
     if generation.id == live.id:
         refuse = "Restore the settings in the file"
     return Obstacle(
         f"{name} did not pass the gate (report {report['id']}, {report['verdict']}): "
-        f"{reasons[0]}{more} {refuse}, judge it again with {judge}, or promote it with "
-        f"`ragline generation promote {generation.id} --force --reason … --by …`",
+        f"{reasons[0]}{more} {refuse}, judge it again with `{judge}`, or {force}",
         f"report {report['id']} of the gate is {report['verdict']}: {reasons[0]}{more}",
     )
 
@@ -195,18 +212,26 @@ def _find_approval_obstacle(
         return None
     name = _name_candidate(settings, generation)
     if report is None or report["live_id"] != live.id:
+        judge = _name_gate(settings, generation)
         return Obstacle(
             f"{name} needs an approval, which refers to a report of the gate against the live "
-            f"generation {live.id}; run `ragline gate {settings.name} --candidate {generation.id}`",
+            f"generation {live.id}; run `{judge}`",
+            command=judge,
             is_judgement_missing=True,
         )
     if report["is_approved"]:
         return None
+    approve = f"ragline generation approve {generation.id} --report {report['id']} {BY}"
     return Obstacle(
         f"{name} waits for an approval of report {report['id']}; read the report, then run "
-        f"`ragline generation approve {generation.id} --report {report['id']} --reason … --by …`",
+        f"`{approve}`",
+        command=approve,
         is_approval_missing=True,
     )
+
+
+def _name_gate(settings: CollectionSettings, generation: Generation) -> str:
+    return f"ragline gate {settings.name} --candidate {generation.id}"
 
 
 def _find_change(
@@ -234,8 +259,8 @@ def _find_change(
         return f"{name} uses another version of the golden set"
     if not _is_about(report, settings, released):
         return (
-            f"the settings `gate`, `search`, `reranker` or `ef_search` have changed since {name}, "
-            "in the file or in the release"
+            f"the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed "
+            f"since {name}, in the file or in the release"
         )
     return None
 

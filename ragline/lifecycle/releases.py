@@ -4,7 +4,8 @@ The table `releases` is append-only, and the last row of a collection is its cur
 promotion writes a release, also if only search settings change. A rollback writes a release with
 the generation and the settings of the previous release. `generation_decisions` and `search_index`
 write releases. A collection has no release if an older version of Ragline made its promotions. Its
-searches then use the search settings of the configuration file.
+searches then use the search settings of the configuration file. `release_list` lists all releases
+of a collection.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from ragline.configuration.released_settings import (
     read_released_part,
 )
 from ragline.errors import UnknownCollectionError
-from ragline.lifecycle.generation_records import check_collection
 from ragline.lifecycle.generations import Generation
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -66,17 +66,6 @@ class Release:
     forced_against: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRelease(Release):
-    """A release in the list of all. `changes` has the settings that differ from the one before.
-
-    Each setting has its new value. `is_now` says that searches use this release.
-    """
-
-    changes: Mapping[str, Any]
-    is_now: bool
-
-
 def find_release(
     connection: Connection,
     collection: str,
@@ -97,27 +86,6 @@ def find_release(
     statement = load_statement("lifecycle/select_release")
     row = connection.execute(statement, parameters).mappings().first()
     return None if row is None else Release(**row)
-
-
-def list_releases(database: Database, collection: str) -> list[ListedRelease]:
-    """Return the releases of a collection, oldest first. The first one changes no setting.
-
-    Raises:
-        UnknownCollectionError: the database has no collection of this name.
-    """
-    with database.connect() as connection:
-        check_collection(connection, collection)
-        statement = load_statement("lifecycle/select_releases")
-        rows = connection.execute(statement, {"collection": collection}).mappings().all()
-    before = [rows[0], *rows[:-1]] if rows else []
-    return [
-        ListedRelease(
-            **row,
-            changes=find_changes(earlier["settings"], row["settings"]),
-            is_now=row is rows[-1],
-        )
-        for earlier, row in zip(before, rows, strict=True)
-    ]
 
 
 def find_rollback_target(
@@ -195,17 +163,28 @@ def release_again(
 
 def return_settings(
     connection: Connection, collection: str, target: Release, note: ReleaseNote
-) -> list[str]:
+) -> dict[str, Any]:
     """Write a release of the live generation with the search settings of the release `target`.
 
-    No sync releases the current search settings again. Returns the names of the settings that
-    change.
+    No sync releases the current search settings again. Returns the settings that change, each with
+    the value that searches use now.
     """
     now = find_release(connection, collection)
     assert now is not None
     row = (target.generation_id, target.settings, target.previous_id, _hold(now, target.settings))
     _insert(connection, collection, row, note)
-    return list(find_changes(now.settings, target.settings))
+    return find_changes(now.settings, target.settings)
+
+
+def find_served_changes(
+    connection: Connection, collection: str, before: Release | None
+) -> dict[str, Any]:
+    """Return the search settings that changed since the release `before`, with their values now.
+
+    Empty if there was no release before.
+    """
+    now = find_release(connection, collection)
+    return {} if before is None or now is None else find_changes(before.settings, now.settings)
 
 
 def find_unreleased(connection: Connection, settings: CollectionSettings) -> list[str]:

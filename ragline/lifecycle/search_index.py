@@ -20,8 +20,9 @@ from sqlalchemy import Connection
 from ragline.configuration import CollectionSettings
 from ragline.lifecycle.generation_notices import (
     describe_decision,
-    describe_waiting_settings,
+    find_builder,
     find_obstacle,
+    find_waiting_settings,
 )
 from ragline.lifecycle.generations import (
     Generation,
@@ -358,9 +359,12 @@ def _report(
         wanted = now if opened.target is not None else opened.refused
         settings = run_context.configuration.collection(collection_name)
         missing = find_obstacle(connection, settings, live, wanted)
-        waiting = describe_waiting_settings(connection, settings, live)
+        waiting = find_waiting_settings(connection, settings, live)
     is_live = opened.target is not None and now.state == "live"
-    decision = describe_decision(settings, live, wanted, missing)
+    builder = find_builder(run_context.database, collection_name)
+    notice = describe_decision(settings, live, wanted, missing, builder=builder)
+    if notice is None and waiting is not None:
+        notice = waiting.text
     return IndexReport(
         generation=now.id,
         entries=now.entry_count,
@@ -374,5 +378,5 @@ def _report(
         dropped_generations=dropped,
         seconds=seconds,
         error=error,
-        notice=None if opened.error is not None else decision or waiting,
+        notice=None if opened.error is not None else notice,
     )

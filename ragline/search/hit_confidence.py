@@ -131,9 +131,10 @@ def _find_calibration(
     kind = SearchKind(request.mode, bool(request.rerank))
     name = f"generation {generation.id}"
     if not generation.calibrations:
+        first = "" if settings.golden else "add golden: FOLDER to the collection, then "
         return None, (
-            f"{name} has no calibration; `ragline calibrate {request.collection}` makes one from "
-            "the golden set"
+            f"{name} has no calibration; {first}`ragline calibrate {request.collection}` makes one "
+            "from the golden set"
         )
     found = next(
         (

@@ -68,14 +68,19 @@ def _describe_collection(row: RowMapping, release: ForcedRelease | None) -> Coll
     }
     drop = {name.removeprefix(DROP_PREFIX): row[name] for name in row if name not in facts}
     forced, unpassed = _take_forced(facts, release), _take_unpassed(facts)
+    can_roll_back = facts.pop("can_roll_back")
     alarms = find_collection_alarms(
         row["collection"],
         build_error=row["build_error"],
         is_refused=row["build_error_name"] == ConfigurationError.__name__,
         since=row["build_error_since"],
         quality_drop=None if drop["generation"] is None else QualityDrop(**drop),
+        can_roll_back=can_roll_back,
     )
-    alarms += find_release_alarms(row["collection"], row["generation"], forced, unpassed)
+    alarms += find_release_alarms(
+        row["collection"], row["generation"], forced, unpassed,
+        retired=row["retired"], can_roll_back=can_roll_back,
+    )  # fmt: skip
     return CollectionStatus(
         **{**facts, "entries": row["entries"] or 0},  # null without a generation
         alarms=[alarm.text for alarm in alarms],

@@ -131,6 +131,12 @@ class Promotion(ResponseModel):
     forced_against: str | None = Field(
         description="Why the promotion needed `force`. Null if it was not forced."
     )
+    served_settings: dict[str, Any] = Field(
+        description="The search settings that changed for searches, with their values now."
+    )
+    undone_force: str | None = Field(
+        description="The forced decision that a rollback has undone, or null."
+    )
 
 
 class Refusal(ResponseModel):

@@ -74,12 +74,20 @@ class CardSource(ResponseModel):
     forgotten: CardClock = Field(description="The clock of removals that searches still show.")
 
 
+class CardCheck(ResponseModel):
+    """A check of the report of the gate."""
+
+    name: str
+    outcome: Literal["passed", "refused", "undecided"]
+    reason: str
+
+
 class CardGate(ResponseModel):
     """The last judgement of the generation by the gate."""
 
     report_id: int
     verdict: Literal["passed", "refused", "undecidable"]
-    reasons: list[str]
+    reasons: list[str] = Field(description="The reasons of the checks that did not pass.")
     live_id: int | None = Field(
         description="The generation that was live at the time of the judgement."
     )
@@ -88,6 +96,7 @@ class CardGate(ResponseModel):
     seed: int
     asked_by: str
     judged_at: datetime
+    checks: list[CardCheck] = Field(description="Each check of the report, with its result.")
 
 
 class CardEvaluation(ResponseModel):

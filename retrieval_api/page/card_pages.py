@@ -14,7 +14,7 @@ from retrieval_api.page import card_views
 from retrieval_api.page.collection_states import first_collection
 from retrieval_api.page.error_pages import PageRoute
 from retrieval_api.page.forms import read_text_fields
-from retrieval_api.page.gate_views import VERDICTS
+from retrieval_api.page.gate_views import BADGES, VERDICTS, name_check
 from retrieval_api.page.generation_views import STATE_BADGES, STATE_MEANINGS
 from retrieval_api.page.rendering import render
 from retrieval_api.page.session import PageAdmin
@@ -38,6 +38,8 @@ def show_card(
         badge=STATE_BADGES.get(card.state, ""),
         meaning=STATE_MEANINGS[card.state],
         verdicts=VERDICTS,
+        badges_of=BADGES,
+        name_check=name_check,
         gaps=list_gaps(card.gaps),
         views=card_views,
     )

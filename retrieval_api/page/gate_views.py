@@ -20,6 +20,7 @@ from ragline.gate.report import (
 )
 from ragline.golden_set.content import SOURCE_SEPARATOR
 from ragline.golden_set.splits import SPLITS
+from ragline.index_card.card import CardCheck
 from ragline.search.document_records import read_titles
 from retrieval_api.access.callers import Caller
 from retrieval_api.page.formatting import format_document_name
@@ -46,6 +47,7 @@ CHECK_NAMES = {
     "abstention": "Answers and stays silent when it should",
     "reranking": "Reranked searches do not get worse",
     "slices": "No group of queries gets worse",
+    "thresholds": "The scores reach the thresholds of the collection",
 }
 MEASURE_NAMES = {"ndcg@10": "nDCG@10", "recall@10": "recall@10", "recall@100": "recall@100",
                  "mrr@10": "MRR@10"}  # fmt: skip
@@ -95,7 +97,7 @@ class ShownQuery:
     candidate: list[ShownDocument]
 
 
-def name_check(check: Check) -> str:
+def name_check(check: Check | CardCheck) -> str:
     """Return the name of a check in words."""
     return CHECK_NAMES.get(check.name, check.name.replace("_", " "))
 

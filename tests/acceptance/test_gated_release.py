@@ -65,7 +65,7 @@ def test_change_of_chunking_is_released_and_undone(home: Home, service: httpx2.C
     (plan,) = home.read("plan")["collections"]
     assert (plan["action"], plan["command"]) == ("build", "ragline generation build notes")
     built = home.run("generation", "build", "notes", "--by", "ada")
-    assert "judge it with `ragline gate notes`, then promote it" in built
+    assert "judge it with `ragline gate notes`, then approve it with" in built
     home.run("generation", "promote", "2", status=1)
     assert "PromotionRefusedError: generation 2 of notes has no valid report" in home.errors
     report = home.read("gate", "notes", "--by", "ada")

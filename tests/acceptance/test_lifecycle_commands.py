@@ -392,7 +392,7 @@ def test_export_has_source_title_and_model_and_is_complete_or_absent(synced: Com
 @pytest.mark.parametrize(
     ("out", "said"),
     [
-        ("nodir/x.jsonl", "cannot export to nodir/x.jsonl: there is no folder "),
+        ("nodir/x.jsonl", "cannot write nodir/x.jsonl: there is no folder "),
         ("x.csv", "cannot export to x.csv: the ending must be .jsonl or .parquet"),
         ("notes", "is a directory"),
     ],

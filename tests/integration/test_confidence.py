@@ -22,9 +22,12 @@ from ragline.confidence.stored_calibrations import StoredCalibration, read_calib
 from ragline.configuration import Configuration, load_configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import InvalidSearchError, UnknownGenerationError
+from ragline.evaluation import calibration_run
 from ragline.evaluation.calibration_run import KINDS, refresh_calibrations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.report import Check, GateReport
+from ragline.gate.reproduction import GateReproduction, reproduce_report
+from ragline.gate.stored_reports import read_report, store_report
 from ragline.golden_set.splits import choose_split
 from ragline.lifecycle.generation_decisions import Decision, promote_by_id
 from ragline.lifecycle.run_context import RunContext
@@ -246,6 +249,43 @@ def test_golden_set_that_is_too_small_gives_no_confidence_and_says_why(notes: No
         notes.search("knitting a scarf", min_confidence=0.1)
 
 
+def count_fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The generations for which hits are collected from now on, one item for each kind."""
+    collected: list[int] = []
+    collect = calibration_run.collect_hits
+
+    def collect_counted(*arguments: Any) -> Any:
+        collected.append(arguments[-1])
+        return collect(*arguments)
+
+    monkeypatch.setattr(calibration_run, "collect_hits", collect_counted)
+    return collected
+
+
+def test_impossible_calibration_is_tried_again_only_after_a_change(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No hit is relevant: all hits have one class.
+    path = notes.folder / "golden" / "qrels" / "test.tsv"
+    path.write_text(path.read_text("utf-8").replace("\t1", "\t0"), encoding="utf-8")
+    collected = count_fits(monkeypatch)
+    candidate = plant_candidate(notes.database)
+    notes.judge()
+    assert sorted(collected) == [1] * len(KINDS) + [candidate] * len(KINDS)
+    assert "0 relevant hits" in str(notes.read(candidate)[HYBRID].fitted.reason)
+    notes.judge()
+    notes.calibrate()
+    assert len(collected) == 2 * len(KINDS)
+    # Other judgements of the split `tune` are a change.
+    queries = [f"q{n}" for n in range(64)]
+    lines = ["query-id\tcorpus-id\tscore", *(f"{one}\ttown-1\t1" for one in queries)]
+    (path.parent / "tune.tsv").write_text("\n".join(lines), encoding="utf-8")
+    notes.calibrate()
+    assert len(collected) == 3 * len(KINDS)
+    notes.calibrate()
+    assert len(collected) == 3 * len(KINDS)
+
+
 def test_hit_that_one_leg_did_not_find_has_evidence_of_both(notes: Notes) -> None:
     request = SearchRequest("notes", "vessel of a school choir, in that long year again", 3)
     notes.use("search: {candidates: 1, vector_weight: 0.3}")
@@ -294,6 +334,18 @@ def test_commands_calibrate_and_search_with_a_minimum(notes: Notes) -> None:
     assert "(confidence 0." in found.stdout
 
 
+def test_command_says_once_how_many_queries_a_small_golden_set_lacks(notes: Notes) -> None:
+    small = Path(__file__).parents[2] / "examples" / "golden" / "peps"
+    config = ["--config", str(notes.folder / "ragline.yaml")]
+    done = CliRunner().invoke(calibrate, ["notes", "--golden", str(small), *config])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == (
+        "notes: generation 1 has no calibration, because the split tune of the golden set has 11 "
+        "queries, and a calibration needs at least 20; a golden set of about 40 queries has so "
+        "many in this split\n"
+    )
+
+
 def test_gate_compares_answers_and_silence_of_both_generations(notes: Notes) -> None:
     candidate = plant_candidate(notes.database)
     report = notes.judge()
@@ -326,6 +378,36 @@ def test_gate_calibrates_a_candidate_if_the_live_generation_is_calibrated(notes:
     notes.forget()
     notes.judge()
     assert notes.read(candidate) == {}
+
+
+def test_reproduction_of_a_report_writes_nothing(notes: Notes) -> None:
+    candidate = plant_candidate(notes.database)
+    report_id = store_report(notes.database, notes.judge(), "ada")
+    stored = read_report(notes.database, report_id)
+
+    def reproduce() -> GateReproduction:
+        tables = count_rows(notes.database)
+        again = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+        assert count_rows(notes.database) == tables
+        return again
+
+    before = notes.read(1), notes.read(candidate)
+    assert (reproduce().outcome, notes.read(1), notes.read(candidate)) == ("agrees", *before)
+    # Without calibrations, the figures agree, and no calibration is fitted.
+    notes.forget()
+    assert (reproduce().outcome, notes.read(1), notes.read(candidate)) == ("agrees", {}, {})
+
+
+def count_rows(database: Database) -> dict[str, int]:
+    """The number of rows of each table."""
+    with database.connect() as connection:
+        names = connection.execute(
+            text("select tablename from pg_tables where schemaname = 'ragline'")
+        ).scalars()
+        return {
+            name: connection.exec_driver_sql(f'select count(*) from ragline."{name}"').scalar_one()
+            for name in names.all()
+        }
 
 
 def test_candidate_that_answers_everything_with_confidence_is_refused(notes: Notes) -> None:

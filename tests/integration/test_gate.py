@@ -35,7 +35,7 @@ from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
 from ragline.errors import UnknownGenerationError, UnknownReportError
 from ragline.gate import index_checks
-from ragline.gate.judgement import judge_candidate
+from ragline.gate.judgement import Gate, judge_candidate
 from ragline.gate.markdown import write_markdown
 from ragline.gate.report import GateReport
 from ragline.gate.reproduction import reproduce_report
@@ -45,7 +45,7 @@ from ragline.gate.stored_reports import (
     read_report,
     store_report,
 )
-from ragline.lifecycle.generation_decisions import Decision, promote_by_id
+from ragline.lifecycle.generation_decisions import Decision, drop_by_decision, promote_by_id
 from ragline.lifecycle.generations import Generation
 from ragline.lifecycle.run_context import RunContext
 from ragline.model_cache import ModelCache
@@ -124,7 +124,7 @@ def test_equal_generation_passes_every_check(notes: Notes) -> None:
     assert (report.queries, report.failed_live, report.failed_candidate) == (64, 0, 0)
     assert set(outcomes(report)) == {
         "sync_proof", "index_recall", "shadow_reads", "latency", "golden_set", "ndcg@10",
-        "recall@10", "mrr@10", "reranking", "slices", "abstention",
+        "recall@10", "mrr@10", "reranking", "slices", "thresholds", "abstention",
     }  # fmt: skip
     assert {one.difference for one in (*report.measures, *report.slices)} == {0.0}
     # The golden set is good enough for a search to be wrong sometimes, and right in most cases.
@@ -278,6 +278,28 @@ def test_release_with_too_few_candidates_is_refused(notes: Notes) -> None:
     assert outcomes(notes.judge())["recall@10"] == "passed"
 
 
+def test_small_falls_cannot_add_up_below_a_threshold(notes: Notes) -> None:
+    plant_candidate(notes.database)
+    mean = notes.judge().measures[0].candidate
+    # The live generation has the same mean, so no comparison refuses the candidate.
+    notes.use(
+        "golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean + 0.01:.4f}}}"
+    )
+    report = notes.judge()
+    assert report.verdict == "refused"
+    assert [name for name, outcome in outcomes(report).items() if outcome == "refused"] == [
+        "thresholds"
+    ]
+    said = f"nDCG@10 of the candidate is {mean:.4f}, and the setting thresholds requires at least"
+    assert report.reasons == (f"{said} {round(mean + 0.01, 4):g}.",)
+    assert report.measures[0].threshold == round(mean + 0.01, 4)
+    assert f"{mean:.4f} (at least {round(mean + 0.01, 4):g})" in write_markdown(report)
+    notes.use("golden: ./golden", f"golden: ./golden\n    thresholds: {{ndcg@10: {mean:.4f}}}")
+    reached = notes.judge()
+    assert reached.verdict == "passed"
+    assert f"requires at least {round(mean, 4):g}" in reason(reached, "thresholds")
+
+
 class RandomReranker:
     """A reranker whose scores have nothing to do with the query."""
 
@@ -387,8 +409,9 @@ def test_every_error_ends_the_command_with_the_status_2(
     missing = notes.folder / "missing" / "gate.xml"
     unwritten = run_gate(notes, "--junit", str(missing))
     assert unwritten.exit_code == 2
-    assert unwritten.stderr.splitlines()[-1].startswith("FileNotFoundError: ")
-    assert str(missing) in unwritten.stderr
+    assert f"cannot write {missing}: there is no folder {missing.parent}" in unwritten.stderr
+    # Nothing was judged.
+    assert list_reports(notes.database) == []
     # The candidate is abandoned while it is judged.
     find_generations = index_checks.list_generations
 
@@ -498,3 +521,47 @@ def test_stored_report_is_made_again(notes: Notes) -> None:
     assert changed.outcome == "impossible"
     assert stored.golden_set_version is not None
     assert stored.golden_set_version in changed.obstacles[0]
+
+
+def remove_model(notes: Notes) -> None:
+    notes.models = ModelCache(notes.configuration.home / "models")
+    with notes.database.begin() as connection:
+        connection.execute(text("update ragline.embedding_spaces set model = 'acme/missing'"))
+
+
+def change_golden_set(notes: Notes) -> None:
+    with (notes.folder / "golden" / "qrels" / "test.tsv").open("a", encoding="utf-8") as file:
+        file.write("\nq0\ttown-1\t0\n")
+
+
+def promote_and_drop(notes: Notes) -> None:
+    promote_by_id(notes.database, notes.configuration, 2, Decision("ada"))
+    drop_by_decision(notes.database, notes.configuration, 1, Decision("ada"))
+
+
+CHANGES: dict[str, Callable[[Notes], None]] = {
+    "generation 1, which it replaced, is dropped": promote_and_drop,
+    "The golden set has version": change_golden_set,
+    "golden set needs it": lambda notes: (notes.folder / "golden" / "queries.jsonl").unlink(),
+    "The settings of the gate, thresholds or search have changed": lambda notes: notes.use(
+        "golden: ./golden", "golden: ./golden\n    thresholds: {mrr@10: 0.1}"
+    ),
+    "acme/missing": remove_model,
+}
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_report_that_cannot_be_made_again_is_refused_before_any_work(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    plant_candidate(notes.database)
+    stored = read_report(notes.database, store_report(notes.database, notes.judge(), "ada"))
+    CHANGES[said](notes)
+
+    def fail(_: Gate) -> None:
+        raise AssertionError("the gate has begun its work")
+
+    monkeypatch.setattr(Gate, "measure", fail)
+    again = reproduce_report(notes.database, notes.configuration, stored, models=notes.models)
+    assert again.outcome == "impossible"
+    assert said in again.obstacles[0]

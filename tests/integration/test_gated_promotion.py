@@ -24,7 +24,9 @@ from ragline.errors import (
     GenerationStateError,
     PromotionRefusedError,
     UnknownCollectionError,
+    UnknownGenerationError,
 )
+from ragline.gate.generation_choice import choose_generations
 from ragline.gate.judgement import judge_candidate
 from ragline.gate.publication import publish_collection
 from ragline.gate.stored_reports import list_reports, read_report, store_report
@@ -34,6 +36,7 @@ from ragline.lifecycle.generation_builds import build_generation
 from ragline.lifecycle.generation_decisions import (
     Decision,
     Promotion,
+    drop_by_decision,
     promote_by_id,
     roll_back,
 )
@@ -172,7 +175,11 @@ def test_refused_candidate_is_promoted_by_force_only(notes: Notes) -> None:
         ("golden set", "uses another version of the golden set"),
         (
             "settings",
-            "the settings `gate`, `search`, `reranker` or `ef_search` have changed since report",
+            "the settings `gate`, `thresholds`, `search`, `reranker` or `ef_search` have changed",
+        ),
+        (
+            "thresholds",
+            "`thresholds`, `search`, `reranker` or `ef_search` have changed since report",
         ),
         ("live generation", "compares it with 1, and 3 is live now"),
         ("split", "uses the split tune, which is not for a decision"),
@@ -188,6 +195,8 @@ def test_report_does_not_decide_after_a_change(notes: Notes, change: str, said: 
             file.write("\nq0\ttown-1\t0\n")
     elif change == "settings":
         notes.use(("golden: ./golden", "golden: ./golden\n    search: {vector_weight: 0.6}"))
+    elif change == "thresholds":
+        notes.use(("golden: ./golden", "golden: ./golden\n    thresholds: {mrr@10: 0.1}"))
     elif change == "live generation":
         replace_live(notes)
     elif change == "build":
@@ -327,7 +336,8 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     assert state.forced_promotion is not None
     assert state.forced_promotion.forced_by == "ada"
     # Another live generation ends it, and the return to the forced one begins it again.
-    roll_back(notes.database, "notes", ADA)
+    undone = json.loads(notes.command("rollback", "notes", "--json").stdout)["undone_force"]
+    assert undone == f"the promotion of generation {candidate}, which ada forced (urgent)"
     assert read_alarms(notes) == []
     notes.promote(candidate)
     assert [one[0] for one in read_alarms(notes)] == ["promotion_forced"]
@@ -336,6 +346,42 @@ def test_forced_promotion_is_an_alarm_until_it_is_made_good(notes: Notes) -> Non
     (report,) = list_reports(notes.database, generation_id=candidate)
     assert (report.live_id, report.verdict) == (1, "passed")
     assert read_alarms(notes) == []
+
+
+def test_forced_generation_is_judged_against_the_one_that_it_replaced(notes: Notes) -> None:
+    forced, other = plant_candidate(notes.database), plant_candidate(notes.database)
+    force = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, forced, force)
+
+    def reference(candidate: int) -> int:
+        live, _ = choose_generations(notes.database, "notes", candidate)
+        assert live is not None
+        return live.id
+
+    assert reference(forced) == 1
+    # After other promotions and rollbacks, the reference is the same.
+    promote_by_id(notes.database, notes.configuration, other, force)
+    assert reference(other) == forced
+    notes.promote(forced)
+    assert reference(forced) == 1
+    roll_back(notes.database, "notes", ADA)
+    notes.promote(forced)
+    assert reference(forced) == 1
+    # A generation that was not forced is compared with the one that its last promotion replaced.
+    notes.promote(1)
+    assert reference(1) == forced
+
+
+def test_live_generation_without_its_reference_is_not_judged(notes: Notes) -> None:
+    with pytest.raises(UnknownGenerationError, match="is live, and it replaced no generation"):
+        notes.judge(1)
+    forced, other = plant_candidate(notes.database), plant_candidate(notes.database)
+    force = Decision("ada", "urgent", is_forced=True)
+    promote_by_id(notes.database, notes.configuration, other, force)
+    promote_by_id(notes.database, notes.configuration, forced, force)
+    drop_by_decision(notes.database, notes.configuration, other, ADA)
+    with pytest.raises(UnknownGenerationError, match=f"generation {other}, which it replaced, is"):
+        notes.judge(forced)
 
 
 def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Notes) -> None:
@@ -357,7 +403,12 @@ def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Not
     assert state.forced_promotion is not None
     assert state.forced_promotion.settings == ("search.vector_weight",)
     # A rollback ends it, and the return to the settings begins it again.
-    roll_back(notes.database, "notes", ADA)
+    undone, name = notes.command("rollback", "notes", "--by", "ada"), "search.vector_weight"
+    assert undone.stdout.splitlines() == [
+        f"notes: generation 1 is live with changed search settings: {name} is now 0.5",
+        f"the rollback has undone the search settings ({name}) that ada forced (urgent)",
+        "searches used these settings before, so they needed no judgement of the gate",
+    ]
     assert read_alarms(notes) == []
     promote_by_id(notes.database, notes.configuration, 1, forced)
     # A gate that passes other settings does not end it.
@@ -381,7 +432,9 @@ def test_forced_search_settings_are_an_alarm_until_a_gate_passes_them(notes: Not
     ]
     assert [one["settings"]["search"]["vector_weight"] for one in listed] == [0.5, 0.6, 0.5, 0.6]
     lines = notes.command("releases", "notes").stdout.splitlines()
-    assert "generation 1, no changed setting, by run first: it is complete" in lines[0]
+    assert (
+        "tokens, overlap 5, english), no changed setting, by run first: it is complete" in lines[0]
+    )
     assert (
         f"search.vector_weight is now 0.6, gate report {report}, by ada: urgent; forced"
         in (lines[1])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from planted_reports import make_report
 from sqlalchemy import text
 
 from assets.search_index import write_card
@@ -17,6 +19,8 @@ from ragline.commands.card import card
 from ragline.commands.evaluate import evaluate_command
 from ragline.configuration import Configuration
 from ragline.errors import IndexNotReadyError, UnknownCollectionError, UnknownGenerationError
+from ragline.gate.report import NAMED_DOCUMENTS, Check
+from ragline.gate.stored_reports import store_report
 from ragline.lifecycle.generation_decisions import Decision, drop_by_decision
 from ragline.lifecycle.run_context import RunContext
 from ragline.storage.database import Database
@@ -114,6 +118,24 @@ def test_card_has_no_text_and_no_id_of_a_document(world: Path):
     assert "# Index card of notes" in result.stdout
     for private in ("ferry", "Tomatoes", "harbour", "garden.md"):
         assert private not in result.stdout
+
+
+def test_card_lists_each_check_of_the_last_report(world: Path, database: Database):
+    generation = read_card(world, "notes")["generation"]
+    report = make_report(generation, "notes", "for the slice a")
+    passed = Check("latency", "passed", "Fast enough.")
+    gone = Check("golden_set", "refused", f"Judgements are gone.{NAMED_DOCUMENTS}harbour.md.")
+    named = replace(report, reasons=(gone.reason,), checks=(passed, gone))
+    store_report(database, named, "ada")
+    found = read_card(world, "notes")["gate"]
+    assert found["checks"] == [
+        {"name": "latency", "outcome": "passed", "reason": "Fast enough."},
+        {"name": "golden_set", "outcome": "refused", "reason": "Judgements are gone."},
+    ]
+    assert found["reasons"] == ["Judgements are gone."]
+    shown = run_card(world, "notes").stdout
+    assert "| latency | passed | Fast enough. |" in shown
+    assert "harbour" not in shown
 
 
 def test_card_is_written_to_a_file(world: Path, tmp_path: Path):

@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
+from lifecycle_doubles import (
+    DIMENSION,
+    MAX_TOKENS,
+    HashEmbedder,
+    TreeRunContext,
+    TreeSource,
+    make_run_context,
+    sync,
+)
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from ragline.command_line.generation_output import describe_release
 from ragline.configuration import CollectionSettings, SearchSettings
 from ragline.errors import GenerationStateError
 from ragline.lifecycle.build_plan import plan_build
@@ -24,10 +33,12 @@ from ragline.lifecycle.generation_decisions import (
 )
 from ragline.lifecycle.generation_notices import read_notices
 from ragline.lifecycle.index_report import IndexReport
+from ragline.lifecycle.release_list import list_releases
 from ragline.lifecycle.releases import Release, find_release
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
+from ragline.text_analysis import VERSION
 
 ADA = Decision("ada", "better hits")
 GERMAN = {"language": "german"}
@@ -119,7 +130,7 @@ def test_change_waits_for_a_promotion_and_a_rollback_returns_to_the_old_settings
     index = site.sync()
     notice = (
         "searches do not use the changed settings of the file yet (search.vector_weight); release "
-        "them with `ragline generation promote tree`"
+        "them with `ragline generation promote 1`"
     )
     assert (index.is_live, index.reason, index.notice, site.notice()) == (
         True, None, notice, notice,
@@ -206,7 +217,7 @@ def test_automatic_sync_releases_settings_but_not_those_that_were_rolled_back(si
     assert release.reason == "the file has new settings"
     site.roll_back()
     assert site.sync().notice == site.notice()
-    assert "release them with `ragline generation promote tree`" in str(site.notice())
+    assert "release them with `ragline generation promote 1`" in str(site.notice())
     assert site.served() == (1, "old")
     site.write("other")
     site.sync()
@@ -227,6 +238,36 @@ def test_database_of_an_older_release_uses_the_file_until_the_first_promotion(si
     # The settings of generation 1 are not known.
     site.roll_back()
     assert site.served() == (1, "other")
+
+
+def test_list_of_releases_says_how_each_was_built_and_what_changed(site: Site):
+    site.write("new", language="german", chunking={"max_tokens": 16, "overlap_tokens": 4})
+    site.build()
+    site.promote()
+    site.write("other")
+    site.promote()
+    site.roll_back()
+    site.roll_back()
+    first, built, tuned, returned, back = list_releases(site.database, "tree")
+    assert first.build_settings == {
+        "embedding_model": "hash", "model_files": "0" * 12, "dimension": DIMENSION,
+        "chunking.max_tokens": MAX_TOKENS, "chunking.overlap_tokens": 0, "language": "english",
+        "text_analysis": VERSION,
+    }  # fmt: skip
+    assert (first.build_changes, first.changes) == ({}, {})
+    assert built.build_changes == {
+        "chunking.max_tokens": 16, "chunking.overlap_tokens": 4, "language": "german",
+    }  # fmt: skip
+    assert built.build_settings == {**first.build_settings, **built.build_changes}
+    assert built.changes == {"search.vector_weight": WEIGHTS["new"]}
+    assert (tuned.build_changes, tuned.changes) == (
+        {}, {"search.vector_weight": WEIGHTS["other"]},
+    )  # fmt: skip
+    assert (returned.build_changes, returned.generation_id) == ({}, 2)
+    assert (back.build_changes["language"], back.generation_id) == ("english", 1)
+    line = describe_release(built)
+    assert "generation 2 (hash, dimension 8, chunks of 16 tokens, overlap 4, german)" in line
+    assert "language is now german; search.vector_weight is now 0.9" in line
 
 
 def test_releases_are_append_only(site: Site):

@@ -204,6 +204,27 @@ def test_other_golden_set_is_named_with_both_versions(world: Path, tmp_path_fact
     assert "there is no such file" in missing.stdout
 
 
+def test_reproduction_searches_nothing_before_it_refuses_and_writes_nothing(
+    world: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def read_rows() -> list[Any]:
+        names = ("evaluations", "calibrations", "gate_reports", "search_requests")
+        with database.connect() as connection:
+            return [
+                connection.execute(text(f"select count(*) from ragline.{name}")).scalar_one()
+                for name in names
+            ]
+
+    scores = run_eval(world)
+    rows = read_rows()
+    assert run_reproduce(world, scores["id"]).exit_code == 0
+    assert read_rows() == rows
+    write_golden(world, ["pier.md"])
+    monkeypatch.setattr("ragline.evaluation.reproduction.evaluate", None)
+    assert "No folder has version" in run_reproduce(world, scores["id"]).stdout
+    assert read_rows() == rows
+
+
 def test_dropped_generation_is_named(
     world: Path,
     database: Database,

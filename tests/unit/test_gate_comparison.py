@@ -10,9 +10,11 @@ from ragline.gate.checks import (
     check_golden_set,
     check_measure,
     check_slices,
+    check_thresholds,
     compare_measures,
     compare_slices,
     find_verdict,
+    state_thresholds,
 )
 from ragline.gate.comparison import (
     Values,
@@ -114,7 +116,8 @@ def test_fall_beyond_the_margin_that_can_be_chance_passes_and_says_so():
     candidate -= (candidate - live).mean() + 0.04
     (found,) = compare_measures({"ndcg@10": live}, {"ndcg@10": candidate}, SETTINGS, 1)
     assert not found.is_refused
-    assert "can be chance" in check_measure(found).reason
+    assert "can be chance (p = 0." in check_measure(found).reason
+    assert ", adjusted for 1 comparison)." in check_measure(found).reason
 
 
 def test_fall_in_one_slice_is_refused_although_the_mean_is_within_the_margin():
@@ -130,6 +133,24 @@ def test_fall_in_one_slice_is_refused_although_the_mean_is_within_the_margin():
     assert check.outcome == "refused"
     assert "In the slice source = a, nDCG@10 falls by 0.6000" in check.reason
     assert "source = b" not in check.reason
+    assert ", adjusted for 2 comparisons)." in check.reason
+
+
+def test_mean_below_its_threshold_is_refused_whatever_the_live_one_has():
+    live, candidate = np.full(30, 0.2), np.full(30, 0.6123)
+    values = ({"ndcg@10": live, "mrr@10": live}, {"ndcg@10": candidate, "mrr@10": candidate})
+    compared = compare_measures(*values, SETTINGS, 1)
+    check = check_thresholds(state_thresholds(compared, {"ndcg@10": 0.7, "mrr@10": 0.61}))
+    assert (check.name, check.outcome) == ("thresholds", "refused")
+    assert check.reason == (
+        "nDCG@10 of the candidate is 0.6123, and the setting thresholds requires at least 0.7."
+    )
+    # A mean that is shown as equal reaches its threshold.
+    check = check_thresholds(state_thresholds(compared, {"ndcg@10": 0.61234, "mrr@10": 0.61}))
+    assert check.outcome == "passed"
+    assert "nDCG@10 of the candidate is 0.6123" in check.reason
+    assert "MRR@10 of the candidate is 0.6123" in check.reason
+    assert check_thresholds(compared).reason.startswith("Not decided: ")
 
 
 def test_slice_of_few_queries_is_shown_and_not_decided():

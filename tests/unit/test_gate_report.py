@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
+import numpy as np
+
+from ragline.gate.comparison import compare_values, decide_family
 from ragline.gate.junit import write_junit
 from ragline.gate.markdown import write_markdown
 from ragline.gate.report import (
@@ -86,6 +89,18 @@ def test_markdown_keeps_its_tables_and_contains_no_tag_of_a_document():
     assert "seed 5" in page
     # A row of a list has one line.
     assert "| 2 | b.md: &lt;script> |  |" in page
+
+
+def test_markdown_says_for_how_many_comparisons_a_p_value_is_adjusted():
+    compared = decide_family(
+        [
+            compare_values("ndcg@10", np.ones(3), np.ones(3), 1, margin=0.1, slice_name=name)
+            for name in ("a", "b", "c")
+        ]
+    )
+    page = write_markdown(replace(REPORT, slices=tuple(compared)))
+    assert "| slice | queries | live | candidate | difference | 95 % limits | adjusted p |" in page
+    assert "Each p is adjusted for 3 comparisons by Holm's method." in page
 
 
 def test_report_without_a_live_generation_can_be_written():

@@ -46,7 +46,7 @@ def test_nothing_is_to_decide_when_syncs_build_and_promote(state: str):
 @pytest.mark.parametrize(
     ("state", "is_held", "command"),
     [
-        ("building", False, f"{BUILD} continues the build"),
+        ("building", False, f"is not complete; {BUILD} continues the build"),
         ("candidate", False, f"is not live; make it live with {PROMOTE}"),
         ("retired", False, f"is not live; make it live with {PROMOTE}"),
         ("retired", True, f"was refused or rolled back; make it live with {PROMOTE}"),
@@ -62,6 +62,28 @@ def test_notice_names_the_state_and_the_command(state: str, is_held: bool, comma
     assert "\n" not in notice
     # A hold is an operator's decision in both modes.
     assert (describe_decision(AUTOMATIC, LIVE, wanted) == notice) is is_held
+
+
+def test_build_that_runs_is_nothing_to_decide():
+    building = replace(WANTED, state="building")
+    for held_at in (None, NOW):
+        fresh = replace(building, held_at=held_at)
+        assert describe_decision(MANUAL, LIVE, fresh, builder="ragline build-1") is None
+        # A sync also builds what is held. A hold concerns the promotion.
+        assert describe_decision(AUTOMATIC, LIVE, fresh) is None
+    # Another build runs.
+    for wanted in (None, replace(WANTED, state="refused", held_at=NOW)):
+        notice = describe_decision(MANUAL, LIVE, wanted, builder="ragline build-1")
+        assert f"{BUILD} when the build by ragline build-1 has ended" in (notice or "")
+
+
+def test_held_candidate_needs_first_what_a_promotion_needs():
+    held = replace(WANTED, held_at=NOW)
+    missing = Obstacle("it is not judged; run the gate", is_judgement_missing=True)
+    assert describe_decision(AUTOMATIC, LIVE, held, missing) == (
+        "generation 2 with these settings was refused or rolled back, so no sync promotes it: it "
+        "is not judged; run the gate"
+    )
 
 
 def test_notice_names_the_settings_that_differ():

@@ -11,6 +11,7 @@ import pytest
 from ragline.embedder.model_files import DEFAULT_MODEL, find_stored_folder
 from ragline.index_card.card import (
     CardApproval,
+    CardCheck,
     CardClock,
     CardEvaluation,
     CardEvent,
@@ -52,7 +53,9 @@ CARD = IndexCard(
             CLOCK, replace(CLOCK, state="late", waiting_seconds=3_600.0),
         ),
     ),
-    gate=CardGate(3, "refused", ("nDCG@10 falls.",), 6, "g" * 64, "0.5.0", 11, "ada", NOON),
+    gate=CardGate(3, "refused", ("nDCG@10 falls.",), 6, "g" * 64, "0.5.0", 11, "ada", NOON,
+                  (CardCheck("sync_proof", "passed", "It agrees."),
+                   CardCheck("ndcg@10", "refused", "nDCG@10 falls."))),
     evaluations=(
         CardEvaluation(5, NOON, "hybrid", True, "g" * 64, "gate", {"ndcg@10": 0.61237}, 80, None),
     ),
@@ -81,6 +84,8 @@ def test_markdown_names_everything_that_a_reader_of_the_card_needs() -> None:
         "| parsers | `old`, `new` |",
         "Report 3: **refused** against generation 6",
         "- nDCG@10 falls.",
+        "| sync\\_proof | passed | It agrees. |",
+        "| ndcg@10 | refused | nDCG@10 falls. |",
         "| 5 | hybrid, reranked | gate | 0.6124 | 80 | `gggggggggggg` | not known |",
         "- files\\|all: the state of 2 documents is quarantined: EncryptedDocumentError.",
         "the removal of 11 documents has been held since 2026-11-29 12:00 UTC",

@@ -4,7 +4,8 @@
 -- person approves a later report. The columns unpassed_… have the last report of a gate that a sync
 -- ran and that did not pass the newest candidate. The columns drop_… have the promoted generation
 -- whose online figures are worse than before, while it is live, or after the watch has rolled it
--- back.
+-- back. `can_roll_back` says whether a rollback has a retired generation or earlier search settings to
+-- return to.
 select
   c.name as collection,
   g.id as generation,
@@ -31,6 +32,23 @@ select
     from ragline.generations as other
     where other.collection_id = c.id and other.state = 'candidate'
   ) as candidates,
+  (
+    exists (
+      select
+      from ragline.generations as other
+      where
+        other.collection_id = c.id and other.state = 'retired' and other.held_at is null
+    )
+    or exists (
+      select
+      from ragline.releases as r
+      join ragline.releases as p on p.id = r.previous_id
+      where
+        r.id = (select max(last.id) from ragline.releases as last where last.collection_id = c.id)
+        and r.generation_id = g.id
+        and p.generation_id = g.id
+    )
+  ) as can_roll_back,
   c.build_error_name,
   c.build_error,
   c.build_error_since,

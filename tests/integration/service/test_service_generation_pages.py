@@ -95,6 +95,18 @@ def test_index_card_is_shown_without_text_of_a_document(client: httpx2.Client) -
     assert client.get("/generations/999/card?collection=handbook").status_code == 404
 
 
+def test_index_card_lists_each_check_of_the_report(
+    client: httpx2.Client, report_id: int, candidate: int
+) -> None:
+    page = look(client, f"/generations/{candidate}/card", collection="handbook")
+    assert page.xpath(f"//a[starts-with(@href, '/gate-reports/{report_id}?')]")
+    (checks,) = find(page, "checks")
+    paths = ("./span", ".//strong", ".//p")
+    listed = [[words(one.xpath(path)[0]) for path in paths] for one in checks]
+    assert listed[0] == ["passed", "Contains the current documents", "It agrees."]
+    assert [one[0] for one in listed] == ["passed", "refused", "undecided"]
+
+
 def test_pages_need_the_scopes_of_the_api(
     running: RunningService, client: httpx2.Client, locked: str, report_id: int
 ) -> None:
