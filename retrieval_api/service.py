@@ -168,7 +168,7 @@ class Service:
             "collection": answer.collection,
             "generation": answer.generation,
             "mode": search.mode,
-            "rerank": search.rerank,
+            "rerank": answer.is_reranked,
             "hits": len(answer.hits),
         }
 

@@ -46,6 +46,8 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
         deleted |= _delete_unreferenced(
             connection, settings.parses, settings.embeddings, is_only_new=False
         )
+        # The stage `embed` then makes the missing codes.
+        connection.execute(load_statement("removals/reopen_uncoded_spaces"))
     return RetentionReport(deleted, perf_counter() - started)
 
 

@@ -14,12 +14,12 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
+from ragline.search.feedback import choose_feedback, read_feedback, repeat_legs
 from ragline.search.filters import Condition
 from ragline.search.fusion import Candidate, Fusion, Legs, fuse_legs
 from ragline.search.legs import (
     SentLegs,
     bind_filter,
-    select_legs,
     send_keyword_leg,
     send_vector_leg,
 )
@@ -28,13 +28,10 @@ from ragline.search.retrieval import (
     NO_CONDITION,
     FilterPlan,
     Retrieval,
-    Vector,
     list_principals,
 )
-from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.pipelines import Answer, Pipeline, pipelined
 
-FEEDBACK_HITS = 3
 # If at most this number of entries satisfies the filter, all of them are scored without the vector
 # index. Source: benchmarks/README.md, "Filters".
 MAX_EXACT_ENTRIES = 5_000
@@ -168,12 +165,13 @@ def _fuse_all(
     """
     found: dict[int, Candidate] = {}
     is_short = False
-    for query, vector, first in zip(retrieval.queries, retrieval.vectors, legs, strict=True):
+    for place, first in enumerate(legs):
         last = first
-        moved = move_query(connection, retrieval, vector, choose_feedback(retrieval, first))
-        if moved is not None:
-            again = select_legs(connection, retrieval, planned, query, moved, is_feedback=True)
-            last = Legs(first.keyword, again.vector)
+        hits = choose_first(connection, retrieval, first, place)
+        feedback = read_feedback(connection, retrieval, retrieval.vectors[place], hits)
+        if feedback is not None:
+            query = retrieval.queries[place]
+            last = repeat_legs(connection, retrieval, planned, query, feedback, first)
             is_short |= lacks_candidates(retrieval, planned.plan, last)
         for candidate in fuse(retrieval, last).list_first(retrieval.limit):
             scored = use_leg_score(candidate, retrieval.mode)
@@ -195,30 +193,23 @@ def fuse(retrieval: Retrieval, legs: Legs) -> Fusion:
     return fuse_legs(legs, retrieval.vector_weight, retrieval.settings.candidates)
 
 
-def choose_feedback(retrieval: Retrieval, legs: Legs) -> tuple[int, ...]:
-    """Return the ids of the entries towards which the query is moved, or () without feedback."""
-    if retrieval.settings.feedback_weight == 0 or retrieval.vector_weight == 0:
-        return ()
-    return tuple(fuse(retrieval, legs).list_ids(min(FEEDBACK_HITS, retrieval.limit)))
+def choose_first(
+    connection: Connection, retrieval: Retrieval, legs: Legs, place: int
+) -> tuple[int, ...]:
+    """Return the ids of the first hits that the feedback pass uses, or () without such a pass.
 
-
-def move_query(
-    connection: Connection, retrieval: Retrieval, vector: Vector | None, ids: tuple[int, ...]
-) -> Vector | None:
-    """Move the query's vector towards the mean vector of the entries `ids`, for the feedback pass.
-
-    Returns the vector plus `feedback_weight` times the mean, or None without entries. Source:
-    Rocchio, "Relevance feedback in information retrieval", 1971, without negative examples.
+    `place` is the index of the query. If the settings ask for it, the first candidates are reranked
+    by late interaction before.
     """
-    if vector is None or not ids:
-        return None
-    statement = load_generation_statement("search/mean_embedding", retrieval.generation.id)
-    with pipelined(connection) as pipeline:
-        retrieval.deadline.send_limit(pipeline)
-        answer = pipeline.send(statement, {"ids": list(ids)})
-    mean = answer.one()["embedding"]
-    moved: Vector = vector + retrieval.settings.feedback_weight * mean.to_numpy()
-    return moved
+    tokens = retrieval.tokens
+    if tokens is None:
+        return choose_feedback(retrieval, fuse(retrieval, legs))
+
+    def score(ids: Sequence[int]) -> list[float]:
+        tokens.read(connection, ids, retrieval.deadline)
+        return tokens.score_first(ids, place, retrieval.deadline)
+
+    return choose_feedback(retrieval, fuse(retrieval, legs), score)
 
 
 def sort_key(candidate: Candidate) -> tuple[float, float, int]:

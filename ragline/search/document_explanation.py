@@ -24,6 +24,7 @@ from ragline.search.inspection import refuse_ambiguous
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, read_query_words
 from ragline.search.retrieval import Retrieval, list_principals
+from ragline.search.search_decisions import decide_reranking
 from ragline.search.search_evidence import SearchEvidence
 from ragline.search.searcher import Searcher
 from ragline.storable_text import clean_value
@@ -50,6 +51,8 @@ def explain_document(
         The errors of `Searcher.search`, except GenerationTooOldError.
     """
     retrieval = searcher.prepare(request)
+    settings = searcher.settings(request.collection, retrieval.generation)
+    request = decide_reranking(request, settings)
     rule = searcher.find_rule(request, retrieval)
     with searcher.read(retrieval, request.tenant) as connection:
         document = _find_document(

@@ -56,13 +56,22 @@ def select_entries(
 def select_last_entries(
     connection: Connection, retrieval: Retrieval, candidates: Sequence[Candidate]
 ) -> list[Entry]:
-    """Return the entries of candidates as `select_entries` does, and end the transaction."""
+    """Return the entries of candidates as `select_entries` does, and end the transaction.
+
+    For late interaction, the token codes of the first candidates are read too.
+    """
     ids = [candidate.id for candidate in candidates]
     statement = load_generation_statement("search/select_hits", retrieval.generation.id)
     with pipelined(connection) as pipeline:
         retrieval.deadline.send_limit(pipeline)
         answer = pipeline.send(statement, {"ids": ids})
+        tokens = retrieval.tokens
+        codes = None
+        if tokens is not None:
+            codes = tokens.send(pipeline, ids[: retrieval.settings.rerank_candidates])
         pipeline.commit()
+    if tokens is not None:
+        tokens.receive(codes)
     return _make_entries(candidates, answer.all())
 
 

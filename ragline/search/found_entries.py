@@ -22,7 +22,9 @@ from ragline.search.known_generations import AskedGeneration, KnownGenerations
 from ragline.search.legs import check_settings, send_settings
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Plan
-from ragline.search.retrieval import Retrieval, Vector
+from ragline.search.query_vectors import QueryVectors
+from ragline.search.retrieval import Retrieval
+from ragline.search.token_scores import TokenScores
 from ragline.storage.database import Database
 from ragline.storage.pipelines import open_snapshot, pipelined
 from ragline.telemetry import span
@@ -31,20 +33,22 @@ from ragline.telemetry import span
 UNDEFINED_TABLE = "42P01"
 
 # Returns the vectors of the queries.
-Embed = Callable[[], tuple[Vector | None, ...]]
+Embed = Callable[[], QueryVectors]
 
 
 @dataclass(frozen=True, slots=True)
 class FoundEntries:
     """The entries of a search in the order of the answer, before reranking.
 
-    `generation` has the number of entries that the search saw.
+    `generation` has the number of entries that the search saw. `tokens` scores the entries by late
+    interaction, if the search uses it.
     """
 
     entries: list[Entry]
     plan: Plan
     generation: LiveGeneration
     embed_ms: float
+    tokens: TokenScores | None
 
 
 def find_entries(
@@ -92,7 +96,8 @@ def _find_in(
         facts = asked.send(pipeline)
         started = start_retrieval(pipeline, retrieval)
         embedding_at = perf_counter()
-        retrieval = replace(retrieval, vectors=embed())
+        embedded = embed()
+        retrieval = replace(retrieval, vectors=embedded.vectors, tokens=embedded.tokens)
         embed_ms = 1e3 * (perf_counter() - embedding_at)
         with span("retrieve"):
             sent = send_legs(pipeline, retrieval, started)
@@ -104,7 +109,7 @@ def _find_in(
             retrieval = replace(retrieval, generation=generation)
             candidates, plan = retrieve_candidates(connection, retrieval, started, sent)
             entries = select_last_entries(connection, retrieval, candidates)
-            return FoundEntries(entries, plan, generation, embed_ms)
+            return FoundEntries(entries, plan, generation, embed_ms, retrieval.tokens)
 
 
 def _lacks_table(error: DBAPIError) -> bool:

@@ -31,6 +31,11 @@ class HitDetails:
     highlights: Mapping[int, tuple[Highlight, ...]] = field(default_factory=dict)
 
 
+def needs_details(request: SearchRequest) -> bool:
+    """Whether the hits of a request have context or highlights."""
+    return request.highlight or bool({"neighbours", "section"} & {*request.include})
+
+
 def read_hit_details(
     connection: Connection,
     request: SearchRequest,

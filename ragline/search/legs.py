@@ -45,6 +45,22 @@ SCAN_ORDER = "+ 0"
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackTerms:
+    """Terms that a feedback pass adds to the query, with document frequencies and weights.
+
+    The words of the query then have the weight `query_share`.
+    """
+
+    lexemes: tuple[str, ...] = ()
+    frequencies: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+    query_share: float = 1.0
+
+
+NO_TERMS = FeedbackTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class SentLegs:
     """Both legs of one query in a pipeline. A leg that was not sent is None."""
 
@@ -98,25 +114,26 @@ def select_legs(
     planned: FilterPlan,
     query: str,
     vector: Vector | None,
-    *,
-    is_feedback: bool = False,
 ) -> Legs:
-    """Run the legs of one query. A leg whose weight is 0 is not run.
-
-    The feedback pass runs only the vector leg, because the words of the query stay the same.
-    """
+    """Run the legs of one query. A leg whose weight is 0 is not run."""
     # All statements of a search share one deadline. Each statement gets the time that is left.
     with pipelined(connection) as pipeline:
         retrieval.deadline.send_limit(pipeline)
-        keyword = None if is_feedback else send_keyword_leg(pipeline, retrieval, planned, query)
-        sent = SentLegs(keyword, send_vector_leg(pipeline, retrieval, planned, vector))
+        sent = SentLegs(
+            send_keyword_leg(pipeline, retrieval, planned, query),
+            send_vector_leg(pipeline, retrieval, planned, vector),
+        )
     return sent.read()
 
 
 def send_keyword_leg(
-    pipeline: Pipeline, retrieval: Retrieval, planned: FilterPlan, query: str
+    pipeline: Pipeline,
+    retrieval: Retrieval,
+    planned: FilterPlan,
+    query: str,
+    terms: FeedbackTerms = NO_TERMS,
 ) -> Answer | None:
-    """Send the keyword leg of one query, unless its weight is 0.
+    """Send the keyword leg of one query, unless its weight is 0. `terms` are further terms.
 
     Raises:
         SearchTimeoutError: no time is left.
@@ -138,6 +155,10 @@ def send_keyword_leg(
         "query_forms": analysed.added,
         "whole_forms": list_whole_forms(query, generation.language) if analysed.added else "",
         "form_weight": FORM_WEIGHT,
+        "query_share": terms.query_share,
+        "feedback_lexemes": list(terms.lexemes),
+        "feedback_frequencies": list(terms.frequencies),
+        "feedback_weights": list(terms.weights),
         "keyword_bound": NO_KEYWORD_BOUND if is_unbounded else retrieval.settings.keyword_bound,
         **_make_shared(retrieval, planned),
     }

@@ -16,6 +16,7 @@ from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Mode, Plan
+from ragline.search.token_scores import TokenScores
 
 DEFAULT_TIMEOUT_MS = 10_000
 NO_CONDITION = Condition("true", {})
@@ -30,7 +31,8 @@ class Retrieval:
     `vectors` has one vector for each query, or None in mode `keyword`. `limit` is the number of
     candidates. `min_depth` is the number of candidates of each leg, if the settings ask for fewer.
     None means `limit`. `ef_search` is the setting of that name. `condition` is the SQL condition of
-    the filter and of `max_age`.
+    the filter and of `max_age`. `tokens` scores candidates by late interaction, or is None if the
+    search does not use it.
     """
 
     generation: LiveGeneration
@@ -45,6 +47,7 @@ class Retrieval:
     exact: bool = False
     deadline: Deadline = field(default_factory=lambda: Deadline(DEFAULT_TIMEOUT_MS))
     min_depth: int | None = None
+    tokens: TokenScores | None = None
 
     @property
     def depth(self) -> int:

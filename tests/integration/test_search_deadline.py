@@ -17,6 +17,7 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.search.deadline import Deadline
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
+from ragline.search.token_scores import TokenScores
 from ragline.storage.database import Database
 from ragline.storage.pipelines import Answer, Pipeline
 
@@ -104,15 +105,10 @@ def test_statement_that_waits_for_a_lock_ends_with_the_search(
         assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
 
 
-def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) -> None:
-    class SlowReranker:
-        name = "slow"
-
-        def score_texts(self, _query: str, texts: list[str]) -> list[float]:
-            time.sleep(0.3)
-            return [0.0] * len(texts)
-
-    searcher.models.add_reranker("late-interaction", embedder.space.model, SlowReranker())
+def test_reranking_ends_with_the_search(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TokenScores, "_complete", lambda *_: time.sleep(0.3))
     request = SearchRequest("notes", WORDINGS[0], alternatives=WORDINGS[1:], rerank=True)
     started = time.monotonic()
     with pytest.raises(SearchTimeoutError):

@@ -20,6 +20,7 @@ from ragline.storage.schema.document_tables import (
     pushed_documents,
     source_notes,
     sources,
+    token_codes,
 )
 from ragline.storage.schema.gate_tables import gate_reports, generation_approvals, releases
 from ragline.storage.schema.history_tables import (
@@ -87,4 +88,5 @@ __all__ = [
     "source_syncs",
     "sources",
     "sync_proofs",
+    "token_codes",
 ]

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     Interval,
@@ -175,6 +176,19 @@ embeddings = Table(
     Column("embedding", HALFVEC, nullable=False),
     created_at_column(),
     time_column("unreferenced_since"),
+)
+
+token_codes = Table(
+    "token_codes",
+    metadata,
+    Column("embedding_space_id", BigInteger, primary_key=True),
+    Column("text_hash", LargeBinary, primary_key=True),
+    Column("codes", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["embedding_space_id", "text_hash"],
+        [f"{SCHEMA}.embeddings.embedding_space_id", f"{SCHEMA}.embeddings.text_hash"],
+        ondelete="CASCADE",
+    ),
 )
 
 embedding_requests = Table(

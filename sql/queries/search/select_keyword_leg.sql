@@ -12,6 +12,9 @@
 -- of a query word have the weight :form_weight. If a word does not occur in the index, its
 -- :whole_forms have the weight 1. An entry with principals is found only with one of :principals. If
 -- :principals is null, all entries are found.
+--
+-- In a feedback pass, the words of the query have the weight :query_share, and :feedback_lexemes are
+-- further terms, with their document frequencies and weights. They count like words of the query.
 with query_terms as materialized (
   select
     q.lexeme,
@@ -35,21 +38,41 @@ with query_terms as materialized (
   left join ragline.lexemes as l
     on l.generation_id = cast(:generation_id as bigint) and l.lexeme = q.lexeme
 ),
-terms as materialized (
+feedback_terms as materialized (
+  select f.lexeme, f.document_frequency, f.weight
+  from unnest(
+    cast(:feedback_lexemes as text[]),
+    cast(:feedback_frequencies as bigint[]),
+    cast(:feedback_weights as double precision[])
+  ) as f (lexeme, document_frequency, weight)
+),
+weighted_terms as materialized (
   select
     a.lexeme,
-    ragline.bm25_idf(a.entry_count, a.document_frequency) * case
+    a.document_frequency,
+    cast(:query_share as double precision)
+      * ragline.bm25_idf(a.entry_count, a.document_frequency) * case
       when a.is_added and not (w.is_missing and a.is_whole) then cast(:form_weight as double precision)
       else 1
-    end as idf,
-    sum(a.document_frequency) over (order by a.document_frequency, a.lexeme) as summed,
-    row_number() over (order by a.document_frequency, a.lexeme) as rarity
+    end as weight
   from query_terms as a
   cross join (
     select coalesce(bool_or(document_frequency = 0 and not is_added), false) as is_missing
     from query_terms
   ) as w
   where a.document_frequency > 0
+  union all
+  select lexeme, document_frequency, weight
+  from feedback_terms
+),
+terms as materialized (
+  select
+    lexeme,
+    sum(weight) as idf,
+    sum(max(document_frequency)) over (order by max(document_frequency), lexeme) as summed,
+    row_number() over (order by max(document_frequency), lexeme) as rarity
+  from weighted_terms
+  group by lexeme
 ),
 weights as materialized (
   select ('{' || string_agg(dimension || ':' || idf, ',' order by dimension) || '}/268435456')
@@ -86,7 +109,11 @@ select
   coalesce(string_agg(float8send(k.score), '' order by k.score desc, k.id), '') as scores,
   -- The factor is the largest weight of a term in `ragline.bm25_term_weights`.
   (
-    select 2.2 * sum(ragline.bm25_idf(q.entry_count, q.document_frequency))
+    select 2.2 * (
+      cast(:query_share as double precision)
+        * sum(ragline.bm25_idf(q.entry_count, q.document_frequency))
+      + (select coalesce(sum(weight), 0) from feedback_terms)
+    )
     from query_terms as q
     where not q.is_added
   ) as best_score
