@@ -8,7 +8,7 @@ codes, in a temporary home. The script prints three tables:
 
 - the bytes of the codes for each chunk, and the time to embed texts with codes, divided by the time
   to embed them without codes
-- the times of searches with and without late interaction, in turns
+- the times of searches with and without late interaction, which alternate
 - the measures of searches with each set of stages, with stored codes and with floats
 """
 
@@ -100,7 +100,7 @@ def report_size(index: Index) -> None:
 
 
 def report_times(index: Index, searches: int) -> None:
-    """Print the median times of searches, and of late interaction alone. Searches take turns."""
+    """Print the median times of searches, and of late interaction alone. The variants alternate."""
     generation = index.make_searcher({}).live_generation("bench").id
     variants = {
         **STAGES,

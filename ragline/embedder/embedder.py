@@ -20,9 +20,8 @@ from ragline.embedder.encoding import (
 )
 from ragline.embedder.exported_model import find_exported_dimension
 from ragline.embedder.model_files import ModelFiles, check_default_weights, find_model_files
-from ragline.embedder.sample_texts import make_sample_texts
 from ragline.embedder.space import EmbeddingSpace
-from ragline.embedder.token_codes import TokenRotation, fit_rotation
+from ragline.embedder.token_codes import TokenRotation, fit_rotation, make_sample_texts
 from ragline.embedder.tokenizer import ModelTokenizer, TokenCounter, read_tokenizer
 
 # Texts are tokenized in windows and sorted by length within a window. To tokenize a window of this

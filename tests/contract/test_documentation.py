@@ -111,7 +111,8 @@ def states_default(shown: str, field: FieldInfo) -> bool:
         return bool(read_duration(shown) == default)
     if re.fullmatch(r"[\d.,]+", shown):
         return float(shown.replace(",", "")) == default
-    return shown == f"`{default}`"
+    stated = str(default).lower() if isinstance(default, bool) else default
+    return shown == f"`{stated}`"
 
 
 @pytest.mark.parametrize(

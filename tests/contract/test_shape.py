@@ -36,6 +36,8 @@ SHORT = {
     "ragline/parsing/languages.py": "detection of a language, without a reader",
     "ragline/parsing/readers/*.py": "the reader of one format",
     "ragline/rerankers/*.py": "a reranker, or the protocol of all rerankers",
+    "ragline/search/blending.py": "the feedback pass and the reranking use it",
+    "ragline/search/search_models.py": "the models of a searcher, without its database",
     "ragline/search/empty_queries.py": "commands check a query without the search",
     "ragline/storable_text.py": "the lowest layer: all packages use it",
     "ragline/storage/schema_head.py": "does not import Alembic, which takes 0.4 s",
