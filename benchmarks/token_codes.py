@@ -100,7 +100,7 @@ def report_size(index: Index) -> None:
 
 
 def report_times(index: Index, searches: int) -> None:
-    """Print the median times of searches, and of late interaction alone. The variants alternate."""
+    """Print the median times of searches and of the stage `rerank`. The variants alternate."""
     generation = index.make_searcher({}).live_generation("bench").id
     variants = {
         **STAGES,

@@ -63,7 +63,8 @@ class TokenRotation:
         `tokens` is (tokens, dimension) float32, with rows of unit length. A bit is 1 if the token
         is above the mean in the rotated dimension.
         """
-        return np.packbits(tokens @ self.matrix > self.mean @ self.matrix, axis=1).tobytes()
+        bits = multiply_in_blocks(tokens, self.matrix) > self.mean @ self.matrix
+        return np.packbits(bits, axis=1).tobytes()
 
     def write(self) -> bytes:
         """Return the rotation in the format of a `.npz` file."""
@@ -139,7 +140,7 @@ def score_codes(
     if len(query_tokens) == 0 or not is_filled.any():
         return [float(score) for score in scores]
     starts = np.cumsum([0, *counts[is_filled]])[:-1]
-    weights = ((query_tokens @ rotation.matrix) * rotation.scales).T
+    weights = (multiply_in_blocks(query_tokens, rotation.matrix) * rotation.scales).T
     cosines = _multiply(b"".join(codes), rotation.code_bytes, np.ascontiguousarray(weights))
     best = np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1)
     scores[is_filled] = best + float((query_tokens @ rotation.mean).mean())
@@ -149,9 +150,8 @@ def score_codes(
 def _multiply(codes: bytes, code_bytes: int, weights: Floats) -> Floats:
     """Return the products of codes and weights: (tokens, query tokens) float32.
 
-    `weights` is (bits, query tokens). The codes are multiplied in blocks, so that the signs of a
-    block stay in the cache of a core, and so that OpenBLAS does not start threads: on a busy
-    machine, the threads of such small products wait for each other for a hundred milliseconds.
+    `weights` is (bits, query tokens). The signs of a block stay in the cache of a core. The blocks
+    are as small as in `multiply_in_blocks`, for the same reason.
     """
     bits, width = weights.shape
     step = max(_BLOCK_PRODUCTS // (bits * width), 1)
@@ -160,6 +160,19 @@ def _multiply(codes: bytes, code_bytes: int, weights: Floats) -> Floats:
     for first in range(0, count, step):
         signs = read_signs(codes[first * code_bytes : (first + step) * code_bytes], code_bytes)
         np.matmul(signs, weights, out=products[first : first + step])
+    return products
+
+
+def multiply_in_blocks(rows: Floats, matrix: Floats) -> Floats:
+    """Return `rows @ matrix`, in blocks for which OpenBLAS does not start threads.
+
+    The threads of such small products wait for each other. Beside the threads of OpenVINO, the
+    product of a text's tokens then took 7 ms of processor time, and 0.2 ms in blocks.
+    """
+    step = max(_BLOCK_PRODUCTS // matrix.size, 1)
+    products = np.empty((len(rows), matrix.shape[1]), dtype=np.float32)
+    for first in range(0, len(rows), step):
+        np.matmul(rows[first : first + step], matrix, out=products[first : first + step])
     return products
 
 

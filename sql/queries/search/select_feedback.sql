@@ -1,8 +1,8 @@
 -- Returns one row: the mean vector of the entries :vector_ids (embedding), which is null without
 -- entries, and the :term_count heaviest terms of the entries :keyword_ids, heaviest first: lexemes,
 -- their document frequencies, and their weights. The weight of a term is its mean stored weight in
--- these entries, times its inverse document frequency. A term of only one entry finds no other entry,
--- and an added form of a word says nothing new. Both are left out.
+-- these entries, times its inverse document frequency. A term is left out if only one of these entries
+-- has it, or if it is an added form of a word.
 with stored as materialized (
   select
     split_part(p.pair, ':', 1)::integer as dimension,
@@ -16,10 +16,12 @@ with stored as materialized (
   group by split_part(p.pair, ':', 1)
 ),
 terms as materialized (
-  select distinct t.lexeme, ragline.lexeme_dimension(t.lexeme) as dimension
+  select t.lexeme, ragline.lexeme_dimension(t.lexeme) as dimension
   from ragline.entries_generation as e
   cross join lateral unnest(e.tsv) as t
   where e.id = any(cast(:keyword_ids as bigint[])) and t.weights[1] <> 'A'
+  group by t.lexeme
+  having count(*) > 1
 ),
 heaviest as (
   select
@@ -31,7 +33,6 @@ heaviest as (
   join ragline.generations as g on g.id = cast(:generation_id as bigint)
   join ragline.lexemes as l
     on l.generation_id = cast(:generation_id as bigint) and l.lexeme = t.lexeme
-  where l.document_frequency > 1
   order by weight desc, t.lexeme
   limit cast(:term_count as integer)
 )
