@@ -58,7 +58,7 @@ def code_older_texts(run_context: RunContext, generation: Generation) -> int:
     """
     if _is_coded(run_context, generation):
         return 0
-    space = run_context.embedder(generation.model).space
+    space = run_context.space(generation.model)
     if space.fingerprint != generation.space_fingerprint:
         # The files of the model have changed, so its codes would not fit to the stored vectors.
         return 0
