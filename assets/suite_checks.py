@@ -51,8 +51,7 @@ def build_suite_checks(
 
     @multi_asset_check(name=name, specs=specs)
     def expectations(run_context: ResourceParam[RunContext]) -> Iterator[AssetCheckResult]:
-        docs = run_context.configuration.home / "data_docs" / settings.name / table
-        evaluation = evaluate_or_reuse(run_context, table, settings.name, expected, docs)
+        evaluation, docs = evaluate_source(run_context, settings.name, table, expected)
         blocking = {
             each.name: result.passed
             for each, result in zip(expected, evaluation.results, strict=True)
@@ -63,6 +62,20 @@ def build_suite_checks(
             yield to_check(each, result, evaluation, docs)
 
     return expectations
+
+
+def evaluate_source(
+    run_context: RunContext,
+    source: str,
+    table: CheckedTable,
+    expected: Sequence[Expectation],
+) -> tuple[Evaluation, Path]:
+    """Evaluate the expectations on the rows of a source, or return the stored evaluation.
+
+    Returns the evaluation and the folder of its Data Docs.
+    """
+    docs = run_context.configuration.home / "data_docs" / source / table
+    return evaluate_or_reuse(run_context, table, source, expected, docs), docs
 
 
 def check_specs(asset: AssetKey, expected: Sequence[Expectation]) -> list[AssetCheckSpec]:

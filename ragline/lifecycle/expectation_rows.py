@@ -5,8 +5,9 @@ An expectation is a rule of Great Expectations about documents or chunks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
@@ -30,6 +31,18 @@ def write_rows_query(table: CheckedTable, source: str) -> str:
     """
     statement = load_statement(f"expectations/select_{table}").text
     return statement[statement.index("select\n") :].replace(":source", f"'{source}'")
+
+
+def write_named_rows_query(table: CheckedTable, source: str, document_keys: Sequence[int]) -> str:
+    """Return the query for the rows of some documents, given by their keys in the ledger."""
+    keys = ",".join(str(int(key)) for key in document_keys)
+    return f"{write_rows_query(table, source).rstrip()} and d.id = any('{{{keys}}}'::bigint[])"
+
+
+def select_rows(database: Database, query: str) -> list[dict[str, Any]]:
+    """Return the rows of a query that `write_named_rows_query` has written, or of one around it."""
+    with database.connect() as connection:
+        return [dict(row) for row in connection.exec_driver_sql(query).mappings()]
 
 
 def fingerprint_rows(database: Database, table: CheckedTable, source: str) -> str:

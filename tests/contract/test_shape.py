@@ -44,6 +44,7 @@ SHORT = {
     "ragline/unknown_names.py": "the lowest layer: all packages use it",
     "ragline/sources/files/file_systems.py": "the types of mounts, without files of a source",
     "ragline/sources/web/rate_limit.py": "the rate limit of one host",
+    "dagster_project/sync_orders.py": "the listener reads it without Dagster",
     "assets/plots.py": "charts of the library as metadata of Dagster",
     "assets/metadata.py": "the metadata of all assets",
     "assets/process_tags.py": "the resource and the project use it",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run_context, sync
 
+from assets.changed_rows import judge_changed_rows
 from assets.chunk_checks import CHUNK_EXPECTATIONS
 from assets.document_checks import DOCUMENT_EXPECTATIONS
 from assets.expectations import Expectation, ExpectationResult, Suite, evaluate_suite
@@ -146,3 +147,29 @@ def assert_counts_show_the_fault(
     assert not passed.holds_for(counts)
     assert failed.holds_for(counts)
     assert not failed.holds_for(sound)
+
+
+@pytest.mark.parametrize("table", EXPECTATIONS)
+def test_undisturbed_documents_meet_each_blocking_expectation(run_context, table) -> None:
+    keys = list_document_keys(run_context)
+    judged = judge_changed_rows(run_context.database, table, "tree", keys)
+    assert judged == {each.name: True for each in EXPECTATIONS[table] if each.is_blocking}
+
+
+@pytest.mark.parametrize(("table", "name"), list_cases())
+def test_changed_rows_are_judged_as_by_great_expectations(run_context, table, name) -> None:
+    with run_context.database.begin() as connection:
+        connection.exec_driver_sql(FAULTS[name])
+    blocking = [each for each in EXPECTATIONS[table] if each.is_blocking]
+    keys = list_document_keys(run_context)
+    results = evaluate(run_context, table, blocking)
+    judged = judge_changed_rows(run_context.database, table, "tree", keys)
+    assert judged == {result.name: result.passed for result in results}
+    assert judge_changed_rows(run_context.database, table, "tree", []) == dict.fromkeys(
+        judged, True
+    )
+
+
+def list_document_keys(run_context: TreeRunContext) -> list[int]:
+    with run_context.database.connect() as connection:
+        return [row.id for row in connection.exec_driver_sql("select id from ragline.documents")]
