@@ -61,6 +61,7 @@ SUMMARIES = {
     "generation": "List, build, approve, promote, roll back, refuse or drop generations.",
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
+    "listen": "Make changes searchable as soon as they are signalled.",
     "keys": "Create, list or revoke keys of the retrieval API.",
     "plan": "Show what a build of an index would do, without doing it.",
     "prove": "Compare sources, ledger and index, and list all differences.",
