@@ -71,6 +71,7 @@ from retrieval_api.problems import (
     RERANKING_FAILED,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
+    TOO_MANY_WAITS,
     UNAUTHORIZED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
@@ -91,6 +92,7 @@ from retrieval_api.problems import (
 )
 from retrieval_api.records.recorder import RecordPendingError
 from retrieval_api.service import ServiceNotReadyError
+from retrieval_api.visibility_waits import TooManyWaitsError
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +120,7 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
+    TooManyWaitsError: TOO_MANY_WAITS,
     ModelLoadingError: MODEL_LOADING,
     RecordPendingError: RECORD_PENDING,
 }

@@ -112,6 +112,7 @@ GENERATION_TOO_OLD = ProblemKind("generation-too-old", 409, "The live index is t
 INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
 OVERLOADED = ProblemKind("overloaded", 503, "The service is overloaded", 1)
+TOO_MANY_WAITS = ProblemKind("too-many-waits", 503, "Too many requests wait for their change", 2)
 SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)
 DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
 MODEL_LOADING = ProblemKind("model-loading", 503, "A model is still being loaded", 2)

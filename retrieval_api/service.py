@@ -36,6 +36,7 @@ from retrieval_api.records.recorder import Recorder, find_request_origin
 from retrieval_api.rollout.canary import Canary
 from retrieval_api.rollout.candidates import Candidates
 from retrieval_api.rollout.shadow_reader import ShadowReader
+from retrieval_api.visibility_waits import VisibilityWaits
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Service:
         self.audit_log = AuditLog()
         self.rate_limits = RateLimits()
         self.proposals = ProposalCache()
+        self.visibility_waits = VisibilityWaits()
         self.metrics = ServiceMetrics(
             self.recorder,
             lambda: self._database,
@@ -96,6 +98,7 @@ class Service:
     def close(self) -> None:
         """Close all parts. A part that is being opened has ten seconds to finish."""
         self._closing.set()
+        self.visibility_waits.stop()
         self._opener.join(CLOSING_S)
 
     @property
