@@ -52,8 +52,6 @@ def _claim_standard_output() -> TextIO:
 
 
 def _open_session(resources: ExitStack) -> SyncSession:
-    import great_expectations  # noqa: F401  takes seconds, so it must not happen during a sync
-
     configuration, fault = load_last_valid()
     database = resources.enter_context(open_database(configuration))
     parsers = resources.enter_context(ParserPool())
@@ -94,8 +92,9 @@ def _carry_out(session: SyncSession, order: SyncOrder) -> SyncAnswer:
 def _evaluate_first(session: SyncSession, order: SyncOrder) -> None:
     """Evaluate the expectations on a source before its sync, which locks the source.
 
-    An evaluation takes half a second. If no document changes before the sync, the sync uses the
-    stored result. So the next change of the source need not wait for an evaluation.
+    An evaluation takes half a second, and the first one also imports Great Expectations. If no
+    document changes before the sync, the sync uses the stored result. So the next change of the
+    source need not wait for an evaluation.
     """
     with session.open_context(order.run_id) as run_context:
         for table, expected in EXPECTATIONS.items():

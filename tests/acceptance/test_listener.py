@@ -115,7 +115,7 @@ def site(
 
 @contextmanager
 def serve(home: Home) -> Iterator[httpx2.Client]:
-    """Run the service, and read its log all the time: it waits if nobody reads a full pipe."""
+    """Run the service, and read its log all the time: it waits if a pipe is full."""
     with home.start("serve", "--port", "0") as process:
         assert process.stderr is not None
         address = re.search(r"http://127\.0\.0\.1:\d+", process.stderr.readline())
