@@ -28,6 +28,8 @@ sources:
   - {name: notes, collection: notes, kind: files, uri: ./notes}
 """
 MAX_WAIT_S = 120.0
+MAX_START_S = 600.0
+START_PAUSE_S = 20.0
 # Each look is a search. With shorter pauses, the searches would slow the sync down.
 LOOK_EVERY_S = 0.05
 DOCUMENTS = 200
@@ -56,11 +58,20 @@ def is_shown(port: int, marker: str) -> bool:
         return any(marker in hit["text"] for hit in json.load(answer)["hits"])
 
 
-def wait_until(condition: Callable[[], bool]) -> float:
+def is_ready(port: int) -> bool:
+    """Whether the API answers searches."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(condition: Callable[[], bool], max_wait_s: float = MAX_WAIT_S) -> float:
     """Wait until a condition holds, and return the seconds."""
     started = time.monotonic()
     while not condition():
-        assert time.monotonic() - started < MAX_WAIT_S, "it never showed"
+        assert time.monotonic() - started < max_wait_s, "it never showed"
         time.sleep(LOOK_EVERY_S)
     return time.monotonic() - started
 
@@ -120,13 +131,14 @@ def main() -> None:
         dev = subprocess.Popen(
             [*ragline, "dev", "--ui-port", str(ui), "--api-port", str(api)],
             cwd=home,
-            stdout=subprocess.PIPE,
+            stdout=log,
             stderr=log,
             env={**os.environ, "RAGLINE_CONFIG": str(Path(home) / "ragline.yaml")},
         )
         try:
-            assert dev.stdout is not None
-            dev.stdout.readline()
+            wait_until(lambda: is_ready(api), MAX_START_S)
+            # The sensors and the listener start at the same time as the API.
+            time.sleep(START_PAUSE_S)
             report(measure(folder, api, options.rounds, options.seed))
         finally:
             dev.send_signal(signal.SIGINT)
