@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from typing import TextIO
 
@@ -24,7 +24,7 @@ from dagster_project.sync_runs import SyncSession, open_sync_session
 from ragline.configuration.last_valid import load_last_valid
 from ragline.errors import RaglineError
 from ragline.lifecycle.run_context import RunContext
-from ragline.model_cache import ModelCache
+from ragline.model_cache import ModelCache, list_models
 from ragline.parsing.parser_pool import ParserPool
 from ragline.progress import SilentProgress
 from ragline.storage.database import open_database
@@ -56,6 +56,11 @@ def _open_session(resources: ExitStack) -> SyncSession:
     database = resources.enter_context(open_database(configuration))
     parsers = resources.enter_context(ParserPool())
     models = ModelCache(configuration.home / "models", retry_s=0.0)
+    # Now, so that no sync loads a model while the next change waits for its lock.
+    with suppress(RaglineError):
+        for model in list_models(database):
+            models.tokenizer(model)
+            models.embedder(model)
 
     def open_shared(run_id: str) -> RunContext:
         return RunContext(
