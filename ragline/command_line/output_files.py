@@ -16,8 +16,8 @@ import click
 
 from ragline.errors import FileNotWrittenError
 
-# A path in these folders can be a stream of the process, such as /dev/stdout. It is not replaced.
-STREAM_FOLDERS = ("/dev/", "/proc/")
+# These paths are streams of a process. They are not replaced, also if they lead to a file.
+STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 
 class OutputFile(click.Path):
@@ -87,4 +87,4 @@ def _replace(path: Path, text: str) -> None:
 
 def _is_stream(path: Path) -> bool:
     is_special = path.exists() and not path.is_file()
-    return is_special or str(path.absolute()).startswith(STREAM_FOLDERS)
+    return is_special or str(path.absolute()).startswith(STREAMS)

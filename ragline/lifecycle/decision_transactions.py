@@ -17,18 +17,18 @@ DECISION_WAIT = "10s"
 
 
 @contextmanager
-def open_decision(database: Database, what: str, wait: str = DECISION_WAIT) -> Iterator[Connection]:
+def open_decision(database: Database, what: str, wait: str | None = None) -> Iterator[Connection]:
     """Open a transaction that changes the state of a generation.
 
-    The transaction waits for a lock for at most `wait`. `what` names the generation in the error
-    message.
+    The transaction waits for a lock for at most `wait`, which is DECISION_WAIT by default. `what`
+    names the generation in the error message.
 
     Raises:
         GenerationStateError: a run held a lock during this time. Nothing was changed.
     """
     try:
         with database.begin() as connection:
-            connection.exec_driver_sql(f"set local lock_timeout = '{wait}'")
+            connection.exec_driver_sql(f"set local lock_timeout = '{wait or DECISION_WAIT}'")
             yield connection
     except DBAPIError as error:
         # A deadlock is possible: a drop locks the table of the generation and then its row, and a

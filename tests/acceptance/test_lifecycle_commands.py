@@ -419,7 +419,7 @@ def test_plan_says_what_the_next_sync_builds(synced: CommandLine):
     assert "a second generation is built; the live one serves searches" in said
     assert "chunking.max_tokens: 200 -> 100" in said
     assert "language: english -> german" in said
-    assert "start      ragline sync note-files" in said
+    assert "next       ragline sync note-files" in said
     (plan,) = synced.read("plan")["collections"]
     assert (plan["action"], plan["live_generation"], plan["generation"]) == ("build", 1, None)
     # The damaged and the refused document have no parse.

@@ -237,14 +237,18 @@ def test_explanation_names_the_minimum_that_removes_a_hit(notes: Notes) -> None:
     assert "min_confidence 0.5 removes it: a lower min_confidence would show it" in explained.answer
 
 
-def test_golden_set_that_is_too_small_gives_no_confidence_and_says_why(notes: Notes) -> None:
+def shorten_golden_set(notes: Notes) -> None:
     for name in ("queries.jsonl", "qrels/test.tsv"):
         path = notes.folder / "golden" / name
         lines = path.read_text("utf-8").splitlines()
         path.write_text("\n".join(lines[:9]), encoding="utf-8")
+
+
+def test_golden_set_that_is_too_small_gives_no_confidence_and_says_why(notes: Notes) -> None:
+    shorten_golden_set(notes)
     notes.calibrate()
     note = notes.search("knitting a scarf").confidence_note or ""
-    assert "queries with hits, and at least 20 are needed" in note
+    assert "has 5 queries, and a calibration needs at least 20" in note
     with pytest.raises(InvalidSearchError, match="the split tune of the golden set has"):
         notes.search("knitting a scarf", min_confidence=0.1)
 
@@ -335,12 +339,12 @@ def test_commands_calibrate_and_search_with_a_minimum(notes: Notes) -> None:
 
 
 def test_command_says_once_how_many_queries_a_small_golden_set_lacks(notes: Notes) -> None:
-    small = Path(__file__).parents[2] / "examples" / "golden" / "peps"
+    shorten_golden_set(notes)
     config = ["--config", str(notes.folder / "ragline.yaml")]
-    done = CliRunner().invoke(calibrate, ["notes", "--golden", str(small), *config])
+    done = CliRunner().invoke(calibrate, ["notes", *config])
     assert done.exit_code == 0, done.output
     assert done.stdout == (
-        "notes: generation 1 has no calibration, because the split tune of the golden set has 11 "
+        "notes: generation 1 has no calibration, because the split tune of the golden set has 5 "
         "queries, and a calibration needs at least 20; a golden set of about 40 queries has so "
         "many in this split\n"
     )

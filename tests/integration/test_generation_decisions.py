@@ -38,7 +38,12 @@ from ragline.errors import (
     UnknownCollectionError,
     UnknownGenerationError,
 )
-from ragline.lifecycle import embeddings, generation_builds, generation_decisions
+from ragline.lifecycle import (
+    decision_transactions,
+    embeddings,
+    generation_builds,
+    generation_decisions,
+)
 from ragline.lifecycle.generation_builds import BuildReport, build_generation
 from ragline.lifecycle.generation_decisions import (
     Decision,
@@ -692,7 +697,7 @@ def test_promotion_waits_until_a_running_sync_has_written_the_candidate(site: Si
 def test_decision_says_that_a_run_writes_the_generation(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(generation_decisions, "DECISION_WAIT", "200ms")
+    monkeypatch.setattr(decision_transactions, "DECISION_WAIT", "200ms")
     site.build(**OTHER)
     with site.database.begin() as connection:
         lock_generation(connection, 2)
