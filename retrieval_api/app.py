@@ -35,6 +35,7 @@ from retrieval_api.routes import (
     quality,
     reranking,
     searches,
+    source_changes,
     vector_stores,
 )
 from retrieval_api.routes.documentation import mount_documentation
@@ -84,6 +85,7 @@ def build_app(configuration: Configuration) -> FastAPI:
         generations,
         inspection,
         documents,
+        source_changes,
         vector_stores,
         embeddings,
         health,

@@ -77,7 +77,10 @@ mode_option = click.option(
     help="How candidates are found: by vectors, by keywords, or by both (hybrid).",
 )
 rerank_option = click.option(
-    "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."
+    "--rerank/--no-rerank",
+    default=None,
+    help="Rerank the first candidates with the collection's reranker, or do not rerank. Default: "
+    "search.rerank of the collection.",
 )
 min_confidence_option = click.option(
     "--min-confidence",

@@ -61,7 +61,7 @@ def search(
     filter_: dict[str, Any] | None,
     min_confidence: float | None,
     *,
-    rerank: bool,
+    rerank: bool | None,
     explain: bool,
     as_json: bool,
 ) -> None:

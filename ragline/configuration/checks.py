@@ -336,15 +336,20 @@ def _find_missing_paths(configuration: Configuration) -> Iterator[tuple[LocatedS
 
 def _find_missing_credentials(configuration: Configuration) -> Iterator[Fault]:
     for source in configuration.sources:
-        for key, variable in source.credentials.items():
+        secrets = [
+            (f"credentials.{key}", variable, "every process that syncs")
+            for key, variable in source.credentials.items()
+        ]
+        if source.webhook is not None:
+            secrets.append(("webhook.secret", source.webhook.secret, "the service"))
+        for setting, variable, user in secrets:
             if variable in os.environ:
                 continue
             yield Fault(
-                f"credentials.{key}",
-                f"the environment variable {variable} is not set here; set it for every process "
-                "that syncs",
+                setting,
+                f"the environment variable {variable} is not set here; set it for {user}",
                 severity="warning",
                 source=source.name,
                 path=configuration.path,
-                line=configuration.line_of("sources", source.name, f"credentials.{key}"),
+                line=configuration.line_of("sources", source.name, setting),
             )

@@ -23,7 +23,9 @@ Reason = Literal[
     "reranked",
     "top_k",
 ]
-Stage = Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
+Stage = Literal[
+    "vector", "keyword", "first_fusion", "first_reranking", "fusion", "reranking", "answer"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from ragline.configuration import CollectionSettings
-from ragline.search.candidates import Retrieval, Vector
 from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
+from ragline.search.query_vectors import QueryVectors
+from ragline.search.retrieval import Retrieval
 
 # With `max_per_document`, some candidates are left out of the answer. Therefore more candidates are
 # fetched.
@@ -36,16 +37,20 @@ def plan_retrieval(
     settings: CollectionSettings,
     condition: Condition | None,
     generation: LiveGeneration,
-    vectors: tuple[Vector | None, ...],
+    vectors: QueryVectors,
     deadline: Deadline,
 ) -> Retrieval:
-    """Return how the candidates of a request are retrieved from a generation."""
+    """Return how the candidates of a request are retrieved from a generation.
+
+    `request.rerank` is true or false, as `decide_reranking` returns it.
+    """
     return Retrieval(
         generation=generation,
         settings=settings.search,
         mode=request.mode,
         queries=request.queries,
-        vectors=vectors,
+        vectors=vectors.vectors,
+        tokens=vectors.tokens,
         limit=_limit_candidates(request, settings, request.top_k),
         min_depth=_limit_candidates(request, settings, request.depth_top_k or request.top_k),
         principals=request.principals,

@@ -8,6 +8,7 @@ it.
 from ragline.storage.schema.access_tables import api_keys, audit_events
 from ragline.storage.schema.columns import SCHEMA, metadata
 from ragline.storage.schema.document_tables import (
+    change_signals,
     chunkings,
     chunks,
     document_transitions,
@@ -19,6 +20,7 @@ from ragline.storage.schema.document_tables import (
     pushed_documents,
     source_notes,
     sources,
+    token_codes,
 )
 from ragline.storage.schema.gate_tables import gate_reports, generation_approvals, releases
 from ragline.storage.schema.history_tables import (
@@ -52,6 +54,7 @@ __all__ = [
     "api_keys",
     "audit_events",
     "calibrations",
+    "change_signals",
     "chunkings",
     "chunks",
     "client_salts",
@@ -85,4 +88,5 @@ __all__ = [
     "source_syncs",
     "sources",
     "sync_proofs",
+    "token_codes",
 ]
