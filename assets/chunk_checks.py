@@ -6,14 +6,11 @@ no text of a chunk.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dagster import AssetChecksDefinition
 
 from assets.expectations import Expectation
-
-if TYPE_CHECKING:
-    from dagster import AssetChecksDefinition
-
-    from ragline.sources.settings import SourceSettings
+from assets.suite_checks import build_suite_checks
+from ragline.sources.settings import SourceSettings
 
 CHUNK_EXPECTATIONS = (
     Expectation(
@@ -79,7 +76,4 @@ CHUNK_EXPECTATIONS = (
 
 def build_chunk_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """Build the asset checks of `<source>_chunks`, one for each expectation."""
-    # The listener imports this module without Dagster, whose import takes a second and 70 MB.
-    from assets.suite_checks import build_suite_checks
-
     return build_suite_checks(settings, "chunks", CHUNK_EXPECTATIONS)

@@ -6,14 +6,11 @@ no text of a document.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dagster import AssetChecksDefinition
 
 from assets.expectations import Expectation
-
-if TYPE_CHECKING:
-    from dagster import AssetChecksDefinition
-
-    from ragline.sources.settings import SourceSettings
+from assets.suite_checks import build_suite_checks
+from ragline.sources.settings import SourceSettings
 
 DOCUMENT_EXPECTATIONS = (
     Expectation(
@@ -66,7 +63,4 @@ DOCUMENT_EXPECTATIONS = (
 
 def build_document_checks(settings: SourceSettings) -> AssetChecksDefinition:
     """Build the asset checks of `<source>_documents`, one for each expectation."""
-    # The listener imports this module without Dagster, whose import takes a second and 70 MB.
-    from assets.suite_checks import build_suite_checks
-
     return build_suite_checks(settings, "documents", DOCUMENT_EXPECTATIONS)

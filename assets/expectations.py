@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from assets.deferred_imports import deferred_imports
 from ragline.storage.database import Database
 
 if TYPE_CHECKING:
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 SITE = "ragline"
 TRACEBACK = "Traceback: "
-# Great Expectations imports these modules for expectations that Ragline does not have: about
-# distributions, with a chart. They take a quarter of the time of the import.
-UNUSED_MODULES = ("altair", "scipy.stats")
 NO_REASON = "Great Expectations gave no reason"
 
 
@@ -100,8 +96,7 @@ def evaluate_suite(suite: Suite, database: Database, docs: Path) -> list[Expecta
 def _evaluate_once(suite: Suite, database: Database, docs: Path) -> list[ExpectationResult]:
     # The import takes seconds, and Dagster must load the definitions fast. So it is inside the
     # function. The second import enables Great Expectations to read tables with vector columns.
-    with deferred_imports(*UNUSED_MODULES):
-        import great_expectations as gx
+    import great_expectations as gx
     import pgvector.sqlalchemy  # noqa: F401
 
     # Great Expectations logs each failed query with a traceback. The log is not needed, because the

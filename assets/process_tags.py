@@ -1,4 +1,4 @@
-"""Run tags that identify the process of a run, and what started it.
+"""Run tags that identify the process of a run.
 
 `dagster_project.instance.end_dead_runs` uses them to find unfinished runs whose process is gone.
 """
@@ -14,8 +14,6 @@ import psutil
 PROCESS_TAG = ".dagster/ragline_process"
 # The tag that releases up to 0.3.0 gave their runs.
 FORMER_PROCESS_TAG = "ragline/process"
-# The tag that says which change a listener noticed before it started the run.
-STARTED_BY_TAG = "ragline/started_by"
 
 
 def process_tags() -> dict[str, str]:

@@ -71,7 +71,7 @@ def measure(home: Path, *, with_change: bool) -> dict[str, float]:
 def main() -> None:
     """Measure every size and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--files", type=int, nargs="+", default=[1_000, 10_000, 100_000])
+    parser.add_argument("--files", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--home", type=Path, help="keep the folders here, to measure again")
     parser.add_argument("--prepare-only", action="store_true")
     options = parser.parse_args()

@@ -42,10 +42,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ragline.configuration import Configuration, load_configuration
-from ragline.search.candidates import retrieve_candidates
-from ragline.search.legs import configure_session
+from ragline.search.candidates import Retrieval, retrieve_candidates
 from ragline.search.messages import SearchRequest
-from ragline.search.retrieval import Retrieval
 from ragline.search.searcher import Searcher
 from ragline.storage.database import open_database
 from ragline.storage.generation_tables import load_generation_statement
@@ -179,7 +177,6 @@ def measure_own_cost(
             )
             statement = load_generation_statement("search/select_hits", generation.id)
             with database.begin() as connection:
-                configure_session(connection, retrieval)
                 candidates, _ = retrieve_candidates(connection, retrieval)
                 ids = [candidate.id for candidate in candidates]
                 assert connection.execute(statement, {"ids": ids}).all()

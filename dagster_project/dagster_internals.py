@@ -1,7 +1,7 @@
 """Names from Dagster's private modules. A test checks that no other module imports such names.
 
 A minor release of Dagster can move or change them. After an upgrade, first check this module and
-the modules that use it (`sync_command_instance`, `pooled_storage`, `event_storage`).
+the modules that use it (`sync_command_instance`, `pooled_storage`).
 """
 
 from __future__ import annotations
@@ -10,14 +10,12 @@ from dagster._core.definitions.metadata import normalize_metadata
 from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import (
     GrpcServerCodeLocationOrigin,
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_shared.error import SerializableErrorInfo
 
@@ -27,8 +25,6 @@ RUN_COORDINATOR_MODULE = "dagster._core.run_coordinator"
 NO_COMPUTE_LOGS_MODULE = "dagster._core.storage.noop_compute_log_manager"
 
 __all__ = [
-    "ASSET_CHECK_EVENTS",
-    "ASSET_EVENTS",
     "DAEMON_MODULE",
     "NO_COMPUTE_LOGS_MODULE",
     "RUN_COORDINATOR_MODULE",
@@ -38,7 +34,6 @@ __all__ = [
     "RemoteJobOrigin",
     "RemoteRepositoryOrigin",
     "SerializableErrorInfo",
-    "SqlEventLogStorageTable",
     "UnresolvedAssetJobDefinition",
     "normalize_metadata",
 ]

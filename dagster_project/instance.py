@@ -57,9 +57,6 @@ compute_logs:
   module: {NO_COMPUTE_LOGS_MODULE}
   class: NoOpComputeLogManager
 """
-# Dagster stores this number of a run's planned events in one transaction. A run of a hundred
-# sources has fewer planned events.
-MAX_BATCH_EVENTS = 5_000
 DAEMON_FILE = "dagster.yaml"
 IN_PROCESS_FILE = "in_process.yaml"
 UNFINISHED_STATUSES = [
@@ -82,7 +79,6 @@ def prepare_instance(configuration: Configuration, database: Database) -> dict[s
     return {
         "DAGSTER_HOME": str(folder),
         URL_VARIABLE: database.dagster_url,
-        "DAGSTER_EVENT_BATCH_SIZE": str(MAX_BATCH_EVENTS),
         "RAGLINE_CONFIG": str(configuration.path),
         "RAGLINE_HOME": str(configuration.home),
     }

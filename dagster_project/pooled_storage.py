@@ -22,7 +22,6 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 
 from dagster_project.dagster_internals import ConfigurableClassData
-from dagster_project.event_storage import StepEventStorage
 from ragline.errors import DatabaseUnavailableError
 
 # The threads of the daemon can use several connections at the same time. After use, one connection
@@ -45,7 +44,6 @@ class PooledStorage(DagsterPostgresStorage):
         inst_data: ConfigurableClassData | None = None,
     ) -> None:
         super().__init__(postgres_url, should_autocreate_tables, inst_data)
-        self._event_log_storage = StepEventStorage(postgres_url, should_autocreate_tables=False)
         for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
             storage._engine = _open_pool(postgres_url)  # noqa: SLF001 - it has no setting
             _check_after_optimizing(storage)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -12,7 +12,6 @@ from dagster import (
     AssetKey,
     DagsterEventType,
     DagsterInstance,
-    Definitions,
     ExecuteInProcessResult,
     InitResourceContext,
     JobDefinition,
@@ -93,8 +92,7 @@ class SyncOutcome:
 class _SyncRun:
     """The data that the Dagster runs of one sync share.
 
-    `index_reports` has the last report of each collection. The first run has the id `run_id`,
-    unless it is None.
+    `index_reports` has the last report of each collection.
     """
 
     configuration: Configuration
@@ -103,131 +101,50 @@ class _SyncRun:
     names: Sequence[str]
     job: JobDefinition
     index_reports: Mapping[str, IndexReport]
-    tags: Mapping[str, str] = field(default_factory=dict)
 
-    def execute(
-        self, keys: Iterable[AssetKey] | None, run_id: str | None = None
-    ) -> ExecuteInProcessResult:
-        """Run some assets and their checks, or the whole job if `keys` is None.
-
-        If an asset fails, its downstream assets do not run.
-        """
-        tags = {SOURCES_TAG: ",".join(self.names), **self.tags, **process_tags()}
+    def execute(self, keys: Iterable[AssetKey]) -> ExecuteInProcessResult:
+        """Run some assets and their checks. If an asset fails, its downstream assets do not run."""
+        tags = {SOURCES_TAG: ",".join(self.names), **process_tags()}
         return self.job.execute_in_process(
-            asset_selection=None if keys is None else list(keys),
+            asset_selection=list(keys),
             instance=self.instance,
             raise_on_error=False,
             run_config=QUIET,
-            run_id=run_id,
             tags=tags,
-        )
-
-
-@dataclass(frozen=True)
-class SyncSession:
-    """What several syncs of this process share: the definitions and Dagster's instance.
-
-    Create it with `open_sync_session`. One sync at a time runs in it. `open_context` makes the run
-    context for the id of a run.
-    """
-
-    configuration: Configuration
-    database: Database
-    instance: DagsterInstance
-    open_context: Callable[[str], RunContext]
-    _definitions: Definitions
-    _index_reports: dict[str, IndexReport]
-
-    def sync(
-        self,
-        names: Sequence[str],
-        *,
-        job: str = SYNC_JOB,
-        run_id: str | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> SyncOutcome:
-        """Sync the named sources in a Dagster run of a job, which the UI shows.
-
-        A failed source does not stop the others. The first run has the id `run_id`, unless it is
-        None, and each run has the additional `tags`. More runs follow in two cases:
-
-        - A source changed during the build of a generation. The run then leaves the rest of the
-          build to the next run. The next run first indexes the changes and then continues the
-          build.
-        - An unreachable source stopped the publication of its collection. The next run publishes
-          the other sources.
-
-        Raises:
-            DatabaseUnavailableError: Dagster's storage does not answer.
-        """
-        started = perf_counter()
-        self._index_reports.clear()
-        sync_run = _SyncRun(
-            self.configuration, self.database, self.instance, names,
-            self._definitions.resolve_job_def(job), self._index_reports, tags or {},
-        )  # fmt: skip
-        keys = list_keys(self.configuration, names) if job == SYNC_JOB else None
-        with named_storage_errors():
-            runs = _execute_all(sync_run, keys, run_id)
-        return _describe(sync_run, runs, perf_counter() - started)
-
-
-@contextmanager
-def open_sync_session(
-    configuration: Configuration,
-    database: Database,
-    progress: Progress,
-    open_shared: Callable[[str], RunContext] | None = None,
-) -> Iterator[SyncSession]:
-    """Load the definitions and open Dagster's instance, for syncs in this process.
-
-    `open_shared` makes the run context for the id of a run. Without it, each run loads its own
-    models.
-
-    Raises:
-        DatabaseUnavailableError: Dagster's storage does not answer.
-    """
-    index_reports: dict[str, IndexReport] = {}
-
-    def open_own(run_id: str) -> RunContext:
-        return RunContext(configuration, database, run_id, progress)
-
-    open_context = open_shared or open_own
-    definitions = build_definitions(
-        configuration, run_context=_make_resource(open_context, index_reports)
-    )
-    with named_storage_errors(), open_instance(configuration, database) as instance:
-        end_dead_runs(instance)
-        yield SyncSession(
-            configuration, database, instance, open_context, definitions, index_reports
         )
 
 
 def run_sync(
     configuration: Configuration, database: Database, names: Sequence[str], progress: Progress
 ) -> SyncOutcome:
-    """Sync the named sources as `SyncSession.sync` does, in a session of their own.
+    """Sync the named sources in a Dagster run, which the UI shows.
+
+    A failed source does not stop the others. More runs follow in two cases:
+
+    - A source changed during the build of a generation. The run then leaves the rest of the build
+      to the next run. The next run first indexes the changes and then continues the build.
+    - An unreachable source stopped the publication of its collection. The next run publishes the
+      other sources.
 
     Raises:
         DatabaseUnavailableError: Dagster's storage does not answer.
     """
     started = perf_counter()
-    with open_sync_session(configuration, database, progress) as session:
-        outcome = session.sync(names)
-    return replace(outcome, seconds=perf_counter() - started)
-
-
-def _execute_all(
-    sync_run: _SyncRun, keys: Sequence[AssetKey] | None, run_id: str | None
-) -> list[ExecuteInProcessResult]:
-    """Execute the runs of one sync. `keys` and `run_id` are those of the first run."""
-    configuration = sync_run.configuration
-    runs = [sync_run.execute(keys, run_id)]
-    while paused := _list_paused(sync_run, runs[-1]):
-        runs.append(sync_run.execute(list_keys(configuration, paused)))
-    if unpublished := list_unpublished(configuration, sync_run.names, runs[0]):
-        runs.append(sync_run.execute(unpublished))
-    return runs
+    index_reports: dict[str, IndexReport] = {}
+    definitions = build_definitions(
+        configuration,
+        run_context=_share_database(configuration, database, progress, index_reports),
+    )
+    with named_storage_errors(), open_instance(configuration, database) as instance:
+        end_dead_runs(instance)
+        job = definitions.resolve_job_def(SYNC_JOB)
+        sync_run = _SyncRun(configuration, database, instance, names, job, index_reports)
+        runs = [sync_run.execute(list_keys(configuration, names))]
+        while paused := _list_paused(sync_run, runs[-1]):
+            runs.append(sync_run.execute(list_keys(configuration, paused)))
+        if unpublished := list_unpublished(configuration, names, runs[0]):
+            runs.append(sync_run.execute(unpublished))
+    return _describe(sync_run, runs, perf_counter() - started)
 
 
 def _list_paused(sync_run: _SyncRun, run: ExecuteInProcessResult) -> list[str]:
@@ -268,10 +185,13 @@ def list_unpublished(
     return unpublished
 
 
-def _make_resource(
-    open_context: Callable[[str], RunContext], index_reports: dict[str, IndexReport]
+def _share_database(
+    configuration: Configuration,
+    database: Database,
+    progress: Progress,
+    index_reports: dict[str, IndexReport],
 ) -> ResourceDefinition:
-    """A resource that gives each run the run context that `open_context` makes for its id.
+    """A resource whose run contexts use the open database and show progress in this process.
 
     At the end of a run, the resource adds the run's reports to `index_reports`.
     """
@@ -279,7 +199,7 @@ def _make_resource(
     @contextmanager
     def open_run_context(context: InitResourceContext) -> Iterator[RunContext]:
         assert context.run is not None
-        with open_context(context.run.run_id) as run_context:
+        with RunContext(configuration, database, context.run.run_id, progress) as run_context:
             try:
                 yield run_context
             finally:

@@ -145,14 +145,6 @@ class UnauthorizedError(RaglineError):
     """The request has no key, or its key is wrong, expired or revoked. Send a valid key."""
 
 
-class WebhookSignatureError(RaglineError):
-    """The signature or the token of a webhook is wrong. Compare both secrets: sender and source."""
-
-
-class WebhookSecretError(RaglineError):
-    """The secret of a webhook is not set. Set its environment variable for the service."""
-
-
 class ForbiddenError(RaglineError):
     """The key does not permit the request. The message names the missing permission."""
 

@@ -16,8 +16,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import Any, cast
 
-from ragline.embedder.embedder import Embedder, find_known_space, load_embedder
-from ragline.embedder.space import EmbeddingSpace
+from ragline.embedder.embedder import Embedder, load_embedder
 from ragline.embedder.tokenizer import TokenCounter, load_tokenizer
 from ragline.errors import DiskFullError, ModelLoadingError, ModelUnavailableError
 from ragline.rerankers.reranker import Reranker, load_reranker
@@ -31,8 +30,7 @@ RETRY_S = 30.0
 # are refused at once, so that the threads of the service stay free for other models.
 MAX_WAITING_REQUESTS = 2
 
-# The key of a model: its kind (`embedder`, `space`, `tokenizer` or `reranker`), followed by its
-# names.
+# The key of a model: its kind (`embedder`, `tokenizer` or `reranker`), followed by its names.
 Key = tuple[str, ...]
 
 
@@ -77,17 +75,6 @@ class ModelCache:
         Raises the errors of `embedder`.
         """
         return cast("TokenCounter", self._get(("tokenizer", model), wait_s))
-
-    def space(self, model: str, wait_s: float | None = None) -> EmbeddingSpace:
-        """Return the embedding space of a model.
-
-        If the model was loaded on this machine before, it is not loaded again.
-
-        Raises the errors of `embedder`.
-        """
-        if self.is_loaded(model):
-            return self.embedder(model, wait_s).space
-        return cast("EmbeddingSpace", self._get(("space", model), wait_s))
 
     def reranker(self, setting: str, model: str, wait_s: float | None = None) -> Reranker:
         """Return the reranker for a value of the setting `reranker`, and for an embedding model.
@@ -136,9 +123,6 @@ class ModelCache:
         match key:
             case ("embedder", model):
                 return load_embedder(model, cache=self._folder, backend=self._backend)
-            case ("space", model):
-                known = find_known_space(model, self.tokenizer(model), cache=self._folder)
-                return known or self.embedder(model).space
             case ("tokenizer", model):
                 return load_tokenizer(model, self._folder)
             case (_, setting, model):
@@ -148,8 +132,7 @@ class ModelCache:
 
 def _describe(key: Key) -> str:
     """The name of a model in messages, from its key."""
-    kind = "embedding model" if key[0] in ("embedder", "space") else key[0]
-    return f"{kind} {key[1]}"
+    return f"embedding model {key[1]}" if key[0] == "embedder" else f"{key[0]} {key[1]}"
 
 
 class _Load:

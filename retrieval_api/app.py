@@ -35,7 +35,6 @@ from retrieval_api.routes import (
     quality,
     reranking,
     searches,
-    source_changes,
     vector_stores,
 )
 from retrieval_api.routes.documentation import mount_documentation
@@ -85,7 +84,6 @@ def build_app(configuration: Configuration) -> FastAPI:
         generations,
         inspection,
         documents,
-        source_changes,
         vector_stores,
         embeddings,
         health,

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from retrieval_api.messages import pushed_documents, source_changes
+from retrieval_api.messages import pushed_documents
 from retrieval_api.problems import (
     FORBIDDEN,
     MEDIA_TYPE,
@@ -32,7 +32,6 @@ DESCRIPTION = (
 _UNDECLARED_BODIES: tuple[type[BaseModel], ...] = (
     pushed_documents.DocumentBody,
     pushed_documents.DocumentOperations,
-    source_changes.ChangedDocuments,
 )
 _FASTAPI_PROBLEM = "HTTPValidationError"
 _REFERENCE = "#/components/schemas/{model}"
@@ -49,16 +48,14 @@ def describe_problems(*kinds: ProblemKind) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def describe_body(
-    model: type[BaseModel], *, or_any_file: bool = False, is_required: bool = True
-) -> dict[str, Any]:
+def describe_body(model: type[BaseModel], *, or_any_file: bool = False) -> dict[str, Any]:
     """Describe a body that a route reads without FastAPI, for its argument `openapi_extra`."""
     content: dict[str, Any] = {
         "application/json": {"schema": {"$ref": _REFERENCE.format(model=model.__name__)}}
     }
     if or_any_file:
         content["*/*"] = {"schema": {"type": "string", "format": "binary"}}
-    return {"requestBody": {"required": is_required, "content": content}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def describe_app(app: FastAPI) -> dict[str, Any]:

@@ -44,9 +44,6 @@ from ragline.errors import (
     UnknownReceiptError,
     UnknownReportError,
     UnknownRequestError,
-    UnknownSourceError,
-    WebhookSecretError,
-    WebhookSignatureError,
 )
 from ragline.storage.connections import UNAVAILABLE_ERRORS, describe_cause
 from retrieval_api.observation.tracing import METHODS
@@ -71,7 +68,6 @@ from retrieval_api.problems import (
     RERANKING_FAILED,
     SEARCH_TIMEOUT,
     SERVICE_NOT_READY,
-    TOO_MANY_WAITS,
     UNAUTHORIZED,
     UNKNOWN_COLLECTION,
     UNKNOWN_DOCUMENT,
@@ -81,9 +77,6 @@ from retrieval_api.problems import (
     UNKNOWN_RECEIPT,
     UNKNOWN_REPORT,
     UNKNOWN_REQUEST,
-    UNKNOWN_SOURCE,
-    WEBHOOK_NOT_READY,
-    WEBHOOK_SIGNATURE,
     FieldError,
     ProblemKind,
     ProblemResponse,
@@ -92,14 +85,12 @@ from retrieval_api.problems import (
 )
 from retrieval_api.records.recorder import RecordPendingError
 from retrieval_api.service import ServiceNotReadyError
-from retrieval_api.visibility_waits import TooManyWaitsError
 
 logger = logging.getLogger(__name__)
 
 # The messages of these errors are written for the caller. They are returned unchanged.
 _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownCollectionError: UNKNOWN_COLLECTION,
-    UnknownSourceError: UNKNOWN_SOURCE,
     UnknownGenerationError: UNKNOWN_GENERATION,
     UnknownRequestError: UNKNOWN_REQUEST,
     UnknownDocumentError: UNKNOWN_DOCUMENT,
@@ -113,14 +104,12 @@ _PUBLIC: dict[type[Exception], ProblemKind] = {
     UnknownProposalError: UNKNOWN_PROPOSAL,
     DocumentTooLargeError: BODY_TOO_LARGE,
     UnauthorizedError: UNAUTHORIZED,
-    WebhookSignatureError: WEBHOOK_SIGNATURE,
     ForbiddenError: FORBIDDEN,
     UnknownReceiptError: UNKNOWN_RECEIPT,
     GenerationTooOldError: GENERATION_TOO_OLD,
     IndexNotReadyError: INDEX_NOT_READY,
     SearchTimeoutError: SEARCH_TIMEOUT,
     ServiceNotReadyError: SERVICE_NOT_READY,
-    TooManyWaitsError: TOO_MANY_WAITS,
     ModelLoadingError: MODEL_LOADING,
     RecordPendingError: RECORD_PENDING,
 }
@@ -153,10 +142,6 @@ _MASKED: dict[type[Exception], tuple[ProblemKind, str]] = {
         MODEL_UNAVAILABLE,
         "A model that this request needs cannot be loaded. The service's log contains the reason.",
     ),
-    WebhookSecretError: (
-        WEBHOOK_NOT_READY,
-        "The service does not have the secret of this webhook. Its log names the variable.",
-    ),
     GoldenSetError: (
         GOLDEN_SET_REFUSED,
         "The golden set is malformed or contradicts the answer. `ragline golden status` names it.",
@@ -179,7 +164,6 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.exception_handler(UnknownHitError)(_answer_unknown_hit)
     app.exception_handler(InvalidSearchError)(_answer_invalid_search)
     app.exception_handler(UnauthorizedError)(_answer_unauthorized)
-    app.exception_handler(WebhookSignatureError)(_answer_unauthorized)
     app.exception_handler(RateLimitError)(_answer_rate_limited)
     app.exception_handler(RequestValidationError)(_answer_invalid_request)
     app.exception_handler(HTTPException)(_answer_http_error)
@@ -265,9 +249,9 @@ def _answer_unknown_hit(request: Request, error: UnknownHitError) -> ProblemResp
     return _answer_invalid(request, [FieldError(field=error.field, message=str(error))])
 
 
-def _answer_unauthorized(request: Request, error: Exception) -> ProblemResponse:
+def _answer_unauthorized(request: Request, error: UnauthorizedError) -> ProblemResponse:
     headers = {"WWW-Authenticate": 'Bearer realm="ragline"'}
-    return answer_problem(request.scope, _PUBLIC[type(error)], str(error), headers=headers)
+    return answer_problem(request.scope, UNAUTHORIZED, str(error), headers=headers)
 
 
 def _answer_rate_limited(request: Request, error: RateLimitError) -> ProblemResponse:

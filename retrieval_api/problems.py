@@ -79,7 +79,6 @@ class ProblemKind:
 
 INVALID_REQUEST = ProblemKind("invalid-request", 422, "The request is not valid")
 UNKNOWN_COLLECTION = ProblemKind("unknown-collection", 404, "The collection does not exist")
-UNKNOWN_SOURCE = ProblemKind("unknown-source", 404, "The source does not exist")
 UNKNOWN_GENERATION = ProblemKind("unknown-generation", 404, "The generation does not exist")
 UNKNOWN_REPORT = ProblemKind("unknown-report", 404, "The report of the gate does not exist")
 UNKNOWN_REQUEST = ProblemKind("unknown-request", 404, "No search has this request id")
@@ -101,10 +100,6 @@ GOLDEN_SET_NOT_WRITTEN = ProblemKind(
     "golden-set-not-written", 409, "The service cannot write the golden set"
 )
 UNAUTHORIZED = ProblemKind("unauthorized", 401, "A key is required")
-WEBHOOK_SIGNATURE = ProblemKind("webhook-signature", 401, "The signature of the webhook is wrong")
-WEBHOOK_NOT_READY = ProblemKind(
-    "webhook-not-ready", 503, "The service does not have the secret of the webhook", 60
-)
 FORBIDDEN = ProblemKind("forbidden", 403, "The key does not permit this")
 RATE_LIMITED = ProblemKind("rate-limited", 429, "The key sent too many requests")
 UNKNOWN_RECEIPT = ProblemKind("unknown-receipt", 404, "No entry has this receipt")
@@ -112,7 +107,6 @@ GENERATION_TOO_OLD = ProblemKind("generation-too-old", 409, "The live index is t
 INDEX_NOT_READY = ProblemKind("index-not-ready", 409, "The collection has no live index yet")
 BODY_TOO_LARGE = ProblemKind("body-too-large", 413, "The request's body is too large")
 OVERLOADED = ProblemKind("overloaded", 503, "The service is overloaded", 1)
-TOO_MANY_WAITS = ProblemKind("too-many-waits", 503, "Too many requests wait for their change", 2)
 SERVICE_NOT_READY = ProblemKind("service-not-ready", 503, "The service is not ready yet", 2)
 DATABASE_UNAVAILABLE = ProblemKind("database-unavailable", 503, "The database does not answer", 5)
 MODEL_LOADING = ProblemKind("model-loading", 503, "A model is still being loaded", 2)

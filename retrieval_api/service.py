@@ -26,7 +26,7 @@ from ragline.quality.proposal_cache import ProposalCache
 from ragline.search.messages import SearchAnswer, SearchRequest
 from ragline.search.recording import make_record
 from ragline.search.searcher import Searcher
-from ragline.storage.connections import StatementError, is_answering, warm_connections
+from ragline.storage.connections import StatementError, is_answering
 from ragline.storage.database import Database, open_database
 from ragline.telemetry import set_span_attributes
 from retrieval_api.observation.metrics import ServiceMetrics
@@ -36,7 +36,6 @@ from retrieval_api.records.recorder import Recorder, find_request_origin
 from retrieval_api.rollout.canary import Canary
 from retrieval_api.rollout.candidates import Candidates
 from retrieval_api.rollout.shadow_reader import ShadowReader
-from retrieval_api.visibility_waits import VisibilityWaits
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +47,6 @@ LOADING_S = 0.2
 # A search waits this long for its model. Then the search is refused with the header Retry-After.
 MODEL_WAIT_S = 5.0
 CLOSING_S = 10.0
-# The number of connections that are opened at the start. A new connection costs a search some
-# milliseconds.
-WARM_CONNECTIONS = 4
 # The answer that a key exists is cached for this long.
 KEYS_CACHE_S = 5.0
 # Local callers can continue without a key for this long after the first key was created.
@@ -72,7 +68,6 @@ class Service:
         self.audit_log = AuditLog()
         self.rate_limits = RateLimits()
         self.proposals = ProposalCache()
-        self.visibility_waits = VisibilityWaits()
         self.metrics = ServiceMetrics(
             self.recorder,
             lambda: self._database,
@@ -98,7 +93,6 @@ class Service:
     def close(self) -> None:
         """Close all parts. A part that is being opened has ten seconds to finish."""
         self._closing.set()
-        self.visibility_waits.stop()
         self._opener.join(CLOSING_S)
 
     @property
@@ -171,7 +165,7 @@ class Service:
             "collection": answer.collection,
             "generation": answer.generation,
             "mode": search.mode,
-            "rerank": answer.is_reranked,
+            "rerank": search.rerank,
             "hits": len(answer.hits),
         }
 
@@ -229,7 +223,6 @@ class Service:
         with ExitStack() as opened:
             database = opened.enter_context(open_database(self.configuration, is_supervised=True))
             self._prepare(database)
-            warm_connections(database, WARM_CONNECTIONS)
             self._searcher = Searcher(database, self.configuration, model_wait_s=MODEL_WAIT_S)
             self.recorder.start(database)
             # Write the waiting records before the database is closed.

@@ -26,10 +26,10 @@ from ragline.commands import ragline as command_line
 from ragline.configuration import CollectionSettings, RetentionSettings, load_configuration
 from ragline.parsing.formats import FORMATS
 from ragline.sources.registry import KINDS, Kind
-from ragline.sources.settings import SourceSettings, WebhookSettings
+from ragline.sources.settings import SourceSettings
 from retrieval_api.app import build_app
 from retrieval_api.observation.metrics import ServiceMetrics
-from retrieval_api.observation.pipeline_metrics import COUNTERS, GAUGES
+from retrieval_api.observation.pipeline_metrics import GAUGES
 from retrieval_api.records.recorder import Recorder
 
 REPOSITORY = Path(__file__).parents[1]
@@ -324,7 +324,7 @@ def write_limited() -> str:
 def write_metrics() -> str:
     """Write each metric of `GET /metrics` with its type and labels."""
     registry = ServiceMetrics(Recorder(), lambda: None).registry
-    labels = {name: names for name, _, names in (*GAUGES, *COUNTERS)}
+    labels = {name: names for name, _, names in GAUGES}
     # The registry has no other list of its collectors.
     for collector, names in registry._collector_to_names.items():  # noqa: SLF001
         labels.update(dict.fromkeys(names, getattr(collector, "_labelnames", ())))
@@ -368,7 +368,6 @@ def write_decisions() -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "settings of a collection": lambda: write_settings(CollectionSettings, "collection", ["name"]),
     "settings of a source": lambda: write_settings(SourceSettings, "source"),
-    "settings of a webhook": lambda: write_settings(WebhookSettings, "webhook"),
     "kinds": write_kinds,
     "settings of the retention": lambda: write_settings(RetentionSettings, "retention"),
     **{f"settings of {kind}": lambda kind=kind: write_kind(kind) for kind in list_kinds()},

@@ -1,7 +1,7 @@
 -- The table for the entries of one generation. Each row has all data that a search needs, so that a
--- search needs no join. When a generation is created, the names of its tables replace
--- `entries_generation` and `term_weights_generation`, and the dimension of its vectors replaces
--- `dimension` in the type. The HNSW index is created later, when the table has enough rows.
+-- search needs no join. When a generation is created, the name of its table replaces
+-- `entries_generation`, and the dimension of its vectors replaces `dimension` in the type. The HNSW
+-- index is created later, when the table has enough rows.
 create table ragline.entries_generation (
   id bigint generated always as identity primary key,
   document_key bigint not null,
@@ -36,33 +36,10 @@ create index entries_generation_tsv_idx on ragline.entries_generation using gin 
 create index entries_generation_metadata_idx on ragline.entries_generation
 using gin (metadata jsonb_path_ops);
 
--- The columns of the entries that the keyword leg reads. It reads up to `keyword_bound` rows, and
--- these rows are on fewer pages than those of the other table. The triggers below write them.
-create table ragline.term_weights_generation (
-  id bigint primary key,
-  principals text[],
-  lexical sparsevec(268435456) not null,
-  tsv tsvector not null
-);
-
-create index term_weights_generation_tsv_idx on ragline.term_weights_generation using gin (tsv);
-
-create trigger copy_inserted after insert on ragline.entries_generation
-referencing new table as changed
-for each statement execute function ragline.copy_term_weights('term_weights_generation');
-
-create trigger copy_updated after update on ragline.entries_generation
-referencing new table as changed
-for each statement execute function ragline.copy_term_weights('term_weights_generation');
-
-create trigger copy_deleted after delete on ragline.entries_generation
-referencing old table as changed
-for each statement execute function ragline.copy_term_weights('term_weights_generation');
-
 do $$
 begin
   if exists (select from pg_roles where rolname = 'ragline_tenant') then
-    grant select on ragline.entries_generation, ragline.term_weights_generation to ragline_tenant;
+    grant select on ragline.entries_generation to ragline_tenant;
   end if;
 end
 $$;

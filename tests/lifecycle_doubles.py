@@ -20,7 +20,6 @@ from sqlalchemy import event
 
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.embedder.space import EmbeddingSpace
-from ragline.embedder.token_codes import TokenRotation, fit_rotation
 from ragline.errors import (
     DocumentError,
     DocumentUnreadableError,
@@ -77,20 +76,6 @@ class HashEmbedder:
             indices = list(range(start, min(start + commit_size, len(texts))))
             self.embedded.update(texts[index] for index in indices)
             yield indices, np.stack([_hash_vector(texts[index]) for index in indices])
-
-    def embed_coded_batches(
-        self, texts: Sequence[str], rotation: TokenRotation, commit_size: int = 512
-    ) -> Iterator[tuple[list[int], np.ndarray, list[bytes]]]:
-        for indices, vectors in self.embed_batches(texts, commit_size):
-            yield indices, vectors, self.encode_texts([texts[one] for one in indices], rotation)
-
-    def encode_texts(self, texts: Sequence[str], rotation: TokenRotation) -> list[bytes]:
-        """One token for each word."""
-        words = [text.split() or [""] for text in texts]
-        return [rotation.encode(np.stack([_hash_vector(one) for one in of])) for of in words]
-
-    def fit_rotation(self) -> TokenRotation | None:
-        return fit_rotation(np.stack([_hash_vector(str(number)) for number in range(32)]))
 
 
 def _hash_vector(text: str) -> np.ndarray:
@@ -192,12 +177,6 @@ class HashRunContext(RunContext):
         if model not in self.models:
             raise ModelUnavailableError(f"model {model}: there is no such folder")
         return self.models[model]
-
-    def space(self, model: str) -> Any:
-        return self.embedder(model).space
-
-    def has_loaded(self, model: str) -> bool:
-        return model in self.models
 
     def tokenizer(self, model: str) -> Any:
         self.embedder(model)

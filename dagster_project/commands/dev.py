@@ -36,7 +36,7 @@ UI_VARIABLE = "RAGLINE_DAGSTER_URL"
 @click.option("--verbose", is_flag=True, help="Show all log lines of the programs.")
 @configured
 def dev(configuration: Configuration, ui_port: int, api_port: int, *, verbose: bool) -> None:
-    """Run the Dagster UI, the sensors, the listener and the retrieval API until Ctrl-C.
+    """Run the Dagster UI, the sensors and the retrieval API until Ctrl-C.
 
     The command restarts a program that ends, and the embedded Postgres too. It prints one line for
     each sync with changes and for each alarm. The logs of the programs are in RAGLINE_HOME/logs.
@@ -126,10 +126,10 @@ def _list_programs(configuration: Configuration, ui_port: int, api_port: int) ->
         Program(
             "ui",
             _module("dagster_webserver", "-h", HOST, "-p", str(ui_port), "-w", str(workspace)),
-            ui_port, "/server_info",
+            ui_port,
+            "/server_info",
         ),
         Program("daemon", _module(DAEMON_MODULE, "run", "-w", str(workspace))),
-        Program("listen", _module("ragline", "listen")),
         Program(
             "api",
             _module("ragline", "serve", "--host", HOST, "--port", str(api_port)),

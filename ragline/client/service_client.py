@@ -62,40 +62,6 @@ class CollectionFreshness:
 
 
 @dataclass(frozen=True, slots=True)
-class Visibility:
-    """What searches show of a pushed change after a wait.
-
-    `state` is `visible` or `forgotten` if searches show the change. Otherwise it is `pending`, or a
-    state in which the change stays hidden, and `reason` says why. `receipts` are ids of receipts.
-    """
-
-    state: str
-    reason: str | None
-    generation: int | None
-    receipts: list[str]
-    waited_seconds: float
-
-    @property
-    def is_shown(self) -> bool:
-        """Whether searches show the change."""
-        return self.state in ("visible", "forgotten")
-
-
-@dataclass(frozen=True, slots=True)
-class PushedDocument:
-    """A document that was put or deleted.
-
-    `status` is `created`, `updated`, `deleted` or `unchanged`. `visibility` is None if the request
-    did not wait.
-    """
-
-    document_id: str
-    status: str
-    version: int
-    visibility: Visibility | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Ranking:
     results: list[RankedText]
 
@@ -172,40 +138,6 @@ class ServiceClient:
         body = {"request_id": str(request_id), "document_id": document_id, "useful": useful}
         self._request("POST", "/v1/feedback", dict[str, Any], body)
 
-    def put_text(
-        self,
-        collection: str,
-        document_id: str,
-        text: str,
-        *,
-        title: str | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        principals: Sequence[str] | None = None,
-        wait_s: float | None = None,
-    ) -> PushedDocument:
-        """Put a text as a document into the push source of a collection.
-
-        With `wait_s`, the call waits until searches find the document, at most this number of
-        seconds. `visibility` then says whether they find it. The client's `timeout_s` must be
-        longer than `wait_s`.
-        """
-        body: dict[str, Any] = {"text": text, "title": title, "metadata": dict(metadata or {})}
-        if principals is not None:
-            body["principals"] = list(principals)
-        path = _document_path(collection, document_id, "visible", wait_s)
-        return self._request("PUT", path, PushedDocument, body)
-
-    def delete_document(
-        self, collection: str, document_id: str, *, wait_s: float | None = None
-    ) -> PushedDocument:
-        """Delete a pushed document.
-
-        With `wait_s`, the call waits until searches no longer find the document, at most this
-        number of seconds.
-        """
-        path = _document_path(collection, document_id, "forgotten", wait_s)
-        return self._request("DELETE", path, PushedDocument)
-
     def freshness(self, collection: str) -> CollectionFreshness:
         """The freshness of a collection.
 
@@ -246,11 +178,6 @@ class ServiceClient:
         if not response.is_success:
             raise _read_problem(response)
         return TypeAdapter(shape).validate_json(response.content)
-
-
-def _document_path(collection: str, document_id: str, wait: str, wait_s: float | None) -> str:
-    path = f"/v1/collections/{quote(collection, safe='')}/documents/{quote(document_id, safe='')}"
-    return path if wait_s is None else f"{path}?wait={wait}&wait_s={wait_s}"
 
 
 def _read_problem(response: httpx2.Response) -> ServiceProblemError:

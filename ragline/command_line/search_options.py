@@ -77,10 +77,7 @@ mode_option = click.option(
     help="How candidates are found: by vectors, by keywords, or by both (hybrid).",
 )
 rerank_option = click.option(
-    "--rerank/--no-rerank",
-    default=None,
-    help="Rerank the first candidates with the collection's reranker, or do not rerank. Default: "
-    "search.rerank of the collection.",
+    "--rerank", is_flag=True, help="Rerank the first candidates with the collection's reranker."
 )
 min_confidence_option = click.option(
     "--min-confidence",

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import functools
-import gc
 import json
 import logging
 import os
@@ -61,7 +60,6 @@ SUMMARIES = {
     "generation": "List, build, approve, promote, roll back, refuse or drop generations.",
     "golden": "Show, edit, import or export golden sets.",
     "init": "Write a first ragline.yaml, for a folder or from a template.",
-    "listen": "Make changes searchable as soon as they are signalled.",
     "keys": "Create, list or revoke keys of the retrieval API.",
     "plan": "Show what a build of an index would do, without doing it.",
     "prove": "Compare sources, ledger and index, and list all differences.",
@@ -91,10 +89,6 @@ WRONG_CALLS = (
     GenerationStateError,
 )
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-# The garbage collector runs after this many new objects, instead of after 700. The imports of
-# Dagster and Great Expectations create millions of objects that stay. With 700, the collector takes
-# a quarter of the time of these imports.
-COLLECTED_OBJECTS = 50_000
 OWN_PACKAGES = ("ragline", "assets", "dagster_project", "retrieval_api", "sql")
 # Switch off telemetry and downloads in all libraries.
 QUIET = {
@@ -154,7 +148,6 @@ def main() -> None:
     The exit status is 0 after success, 1 after a failure, and 130 after an interruption. It is 2 if
     the call or the configuration is wrong or names something unknown; then nothing was done.
     """
-    gc.set_threshold(COLLECTED_OBJECTS, *gc.get_threshold()[1:])
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
     try:
@@ -237,9 +230,7 @@ def to_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
-@functools.cache
 def _points() -> list[EntryPoint]:
-    # This reads the metadata of every installed package, which takes 40 ms.
     return list(entry_points(group=GROUP))
 
 

@@ -59,7 +59,7 @@ def evaluate_command(
     split: str,
     mode: Mode,
     *,
-    rerank: bool | None,
+    rerank: bool,
     as_json: bool,
 ) -> None:
     """Measure COLLECTION on the queries of a golden set: nDCG@10, recall and MRR.
@@ -99,7 +99,7 @@ def _measure(
     generation_id: int | None,
     *,
     mode: Mode,
-    rerank: bool | None,
+    rerank: bool,
 ) -> _Measured:
     from ragline.evaluation.evaluation import evaluate
     from ragline.evaluation.evidence import choose_generation, gather_evidence

@@ -26,11 +26,7 @@ if TYPE_CHECKING:
     from ragline.search.explanation_messages import DocumentExplanation, StageRank
 
 UNITS = {"vector": "cosine", "keyword": "BM25"}
-NAMES = {
-    "first_fusion": "before feedback",
-    "first_reranking": "reranked before feedback",
-    "fusion": "fused",
-}
+NAMES = {"first_fusion": "before feedback", "fusion": "fused"}
 
 
 @click.command(cls=SearchCommand)
@@ -59,7 +55,7 @@ def explain(
     principals: tuple[str, ...],
     filter_: dict[str, Any] | None,
     *,
-    rerank: bool | None,
+    rerank: bool,
     as_json: bool,
 ) -> None:
     """Explain why DOCUMENT_ID is or is not a hit when COLLECTION is searched for QUERY.

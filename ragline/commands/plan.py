@@ -85,9 +85,6 @@ def _list_fields(plan: BuildPlan) -> list[tuple[str, str]]:
         fields.append((label, f"{change.setting}: {_show(change.old)} -> {_show(change.new)}"))
     if plan.work is not None:
         fields += _describe_work(plan.work)
-    if plan.uncoded_texts:
-        missing = f"{count(plan.uncoded_texts, 'stored text')} without codes"
-        fields.append(("token codes", f"{missing}; each sync makes some, searches the others"))
     if plan.disk is not None:
         fields.append(("disk", _describe_disk(plan.disk)))
     if plan.time is not None and plan.time.steps:

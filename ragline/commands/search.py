@@ -61,7 +61,7 @@ def search(
     filter_: dict[str, Any] | None,
     min_confidence: float | None,
     *,
-    rerank: bool | None,
+    rerank: bool,
     explain: bool,
     as_json: bool,
 ) -> None:

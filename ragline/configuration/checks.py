@@ -336,20 +336,15 @@ def _find_missing_paths(configuration: Configuration) -> Iterator[tuple[LocatedS
 
 def _find_missing_credentials(configuration: Configuration) -> Iterator[Fault]:
     for source in configuration.sources:
-        secrets = [
-            (f"credentials.{key}", variable, "every process that syncs")
-            for key, variable in source.credentials.items()
-        ]
-        if source.webhook is not None:
-            secrets.append(("webhook.secret", source.webhook.secret, "the service"))
-        for setting, variable, user in secrets:
+        for key, variable in source.credentials.items():
             if variable in os.environ:
                 continue
             yield Fault(
-                setting,
-                f"the environment variable {variable} is not set here; set it for {user}",
+                f"credentials.{key}",
+                f"the environment variable {variable} is not set here; set it for every process "
+                "that syncs",
                 severity="warning",
                 source=source.name,
                 path=configuration.path,
-                line=configuration.line_of("sources", source.name, setting),
+                line=configuration.line_of("sources", source.name, f"credentials.{key}"),
             )

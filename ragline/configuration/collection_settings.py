@@ -82,22 +82,7 @@ class SearchSettings(StrictSettings):
         default=0.0,
         description="Weight of the feedback pass, a second vector search. It says how far the "
         "query's vector is moved towards the mean vector of the first hits. With 0, there is no "
-        "feedback pass over the vectors.",
-    )
-    keyword_feedback_weight: Share = Field(
-        default=0.0,
-        description="Weight of the heaviest terms of the first hits in the feedback pass of the "
-        "keyword leg, from 0 to 1. The words of the query have the rest of the weight. With 0, "
-        "there is no feedback pass over the words.",
-    )
-    rerank: bool = Field(
-        default=False,
-        description="Whether searches are reranked that do not say it themselves.",
-    )
-    rerank_before_feedback: bool = Field(
-        default=False,
-        description="Whether late interaction reranks the first candidates before the feedback "
-        "pass, so that better hits move the query. Without a feedback pass, it has no effect.",
+        "feedback pass.",
     )
     keyword_bound: int = Field(
         default=20_000,
@@ -125,11 +110,6 @@ class SearchSettings(StrictSettings):
         "removed from the answer. With 0, no hit is removed. It has an effect only if the live "
         "generation has a calibration (docs/confidence.md).",
     )
-
-    def without_feedback(self) -> SearchSettings:
-        """Return a copy without a feedback pass and without reranking."""
-        off = {"feedback_weight": 0.0, "keyword_feedback_weight": 0.0, "rerank": False}
-        return self.model_copy(update=off)
 
     @property
     def confident_from(self) -> float:
@@ -316,9 +296,8 @@ class CollectionSettings(StrictSettings):
         default=RolloutSettings(),
         description="How real searches test a new generation, before and after its promotion.",
     )
-    # Source: benchmarks/README.md, "Latency of a search".
     hnsw_from_entries: int = Field(
-        default=5_000,
+        default=20_000,
         ge=0,
         description="Minimum number of entries for which a vector index is built. With fewer "
         "entries, the vector leg compares the query with all entries.",

@@ -37,11 +37,8 @@ class Backend(Protocol):
         important than throughput.
         """
 
-    def embed_batch_tokens(
-        self, ids: Ids, mask: Ids, *, is_alone: bool = False
-    ) -> tuple[Floats, Floats]:
-        """Return the vectors of a batch's texts, and those of its tokens, from one forward pass.
+    def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
+        """Return the vectors of a batch's tokens: (rows, width, dimension) float32.
 
-        The vectors of texts are those of `embed_batch`. The vectors of tokens are (rows, width,
-        dimension) float32, of unit length. Those of padding are undefined.
+        The vectors of padding are undefined.
         """

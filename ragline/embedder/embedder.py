@@ -12,17 +12,10 @@ import numpy as np
 from ragline.embedder.backend import Backend, Floats
 from ragline.embedder.backend_selection import select_backend
 from ragline.embedder.batching import longest_first
-from ragline.embedder.encoding import (
-    encode_row,
-    encode_row_with_tokens,
-    encode_rows,
-    encode_rows_with_tokens,
-)
-from ragline.embedder.exported_model import find_exported_dimension
+from ragline.embedder.encoding import encode_row, encode_row_tokens, encode_rows
 from ragline.embedder.model_files import ModelFiles, check_default_weights, find_model_files
 from ragline.embedder.space import EmbeddingSpace
-from ragline.embedder.token_codes import TokenRotation, fit_rotation, make_sample_texts
-from ragline.embedder.tokenizer import ModelTokenizer, TokenCounter, read_tokenizer
+from ragline.embedder.tokenizer import ModelTokenizer, read_tokenizer
 
 # Texts are tokenized in windows and sorted by length within a window. To tokenize a window of this
 # size takes about a second, so the first vectors arrive soon. To embed it takes minutes, so almost
@@ -52,7 +45,14 @@ class Embedder:
         self._backend = backend
         self._queue_lock = Lock()
         self._queue_or_none: ThreadPoolExecutor | None = None
-        self.space = _make_space(files, tokenizer, backend.dimension)
+        self.space = EmbeddingSpace(
+            model=files.model,
+            model_hash=files.model_hash,
+            dimension=backend.dimension,
+            max_tokens=tokenizer.max_tokens,
+            query_prefix=tokenizer.query_prefix,
+            document_prefix=tokenizer.document_prefix,
+        )
 
     @property
     def _queue(self) -> ThreadPoolExecutor:
@@ -101,40 +101,15 @@ class Embedder:
             TextTooLongError: a text has more tokens than the model reads. This is raised before any
                 group of the text's window is computed.
         """
-        for indices, rows in self._group_rows(texts, commit_size):
-            yield indices, encode_rows(self._backend, rows, self.tokenizer.pad_id)
-
-    def embed_coded_batches(
-        self, texts: Sequence[str], rotation: TokenRotation, commit_size: int = 512
-    ) -> Iterator[tuple[list[int], Floats, list[bytes]]]:
-        """Yield (indices into `texts`, their vectors, their token codes), as `embed_batches` does.
-
-        The vectors and the codes come from one forward pass. Each text has one value with the codes
-        of all its tokens (`TokenRotation.encode`).
-
-        Raises:
-            TextTooLongError: as in `embed_batches`.
-        """
-        for indices, rows in self._group_rows(texts, commit_size):
-            encoded = encode_rows_with_tokens(
-                self._backend, rows, self.tokenizer.pad_id, rotation.encode
-            )
-            yield (
-                indices,
-                np.stack([vector for vector, _ in encoded]),
-                [code for _, code in encoded],
-            )
-
-    def _group_rows(
-        self, texts: Sequence[str], commit_size: int
-    ) -> Iterator[tuple[list[int], list[list[int]]]]:
-        """Yield (indices into `texts`, their token ids) in the groups of `embed_batches`."""
         for start in range(0, len(texts), _WINDOW_TEXTS):
             rows = self.tokenizer.encode_documents(texts[start : start + _WINDOW_TEXTS])
             order = longest_first([len(row) for row in rows])
             for first in range(0, len(order), commit_size):
                 group = order[first : first + commit_size]
-                yield [start + index for index in group], [rows[index] for index in group]
+                vectors = encode_rows(
+                    self._backend, [rows[index] for index in group], self.tokenizer.pad_id
+                )
+                yield [start + index for index in group], vectors
 
     def embed_query(self, text: str) -> Floats:
         """Return the vector of a query: (dimension,) float32 of unit length.
@@ -143,14 +118,6 @@ class Embedder:
         """
         row = self.tokenizer.encode_queries([text])[0]
         return encode_row(self._backend, row, self.tokenizer.pad_id)
-
-    def embed_query_with_tokens(self, text: str) -> tuple[Floats, Floats]:
-        """Return the vector of a query as `embed_query` does, and those of its tokens.
-
-        Both come from one forward pass. The vectors of tokens are those of `embed_query_tokens`.
-        """
-        row = self.tokenizer.encode_queries([text])[0]
-        return encode_row_with_tokens(self._backend, row, self.tokenizer.pad_id)
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Floats]:
         """Return the vectors of each text's tokens: (tokens, dimension) float32, unit length.
@@ -164,7 +131,7 @@ class Embedder:
         rows = [row for document in windows for row in document]
         if not rows:
             return []
-        encoded = self._queue.submit(self._encode_tokens, rows)
+        encoded = self._queue.submit(encode_row_tokens, self._backend, rows, self.tokenizer.pad_id)
         matrices = iter(encoded.result())
         return [np.concatenate([next(matrices) for _ in document]) for document in windows]
 
@@ -173,26 +140,8 @@ class Embedder:
 
         A query that is longer than the model's limit is truncated.
         """
-        return self.embed_query_with_tokens(text)[1]
-
-    def encode_texts(self, texts: Sequence[str], rotation: TokenRotation) -> list[bytes]:
-        """Return the token codes of each text, as `embed_coded_batches` makes them."""
-        return [rotation.encode(tokens) for tokens in self.embed_tokens(texts)]
-
-    def fit_rotation(self) -> TokenRotation | None:
-        """Fit the rotation of token codes to the token vectors of sample texts.
-
-        The texts are the same for every model and every database. So the codes do not depend on
-        which texts are indexed first. The result is None if the model has less than eight
-        dimensions.
-        """
-        tokens = self.embed_tokens(make_sample_texts(self.tokenizer))
-        return fit_rotation(np.concatenate(tokens))
-
-    def _encode_tokens(self, rows: list[list[int]]) -> list[Floats]:
-        pad_id = self.tokenizer.pad_id
-        encoded = encode_rows_with_tokens(self._backend, rows, pad_id, np.array)
-        return [tokens for _, tokens in encoded]
+        rows = self.tokenizer.encode_queries([text])
+        return encode_row_tokens(self._backend, rows, self.tokenizer.pad_id)[0]
 
 
 def load_embedder(model: str, *, cache: Path, backend: str = "auto") -> Embedder:
@@ -212,29 +161,3 @@ def load_embedder(model: str, *, cache: Path, backend: str = "auto") -> Embedder
     check_default_weights(files)
     tokenizer = read_tokenizer(files, cache)
     return Embedder(files, tokenizer, select_backend(backend, files, tokenizer, cache))
-
-
-def find_known_space(model: str, tokenizer: TokenCounter, *, cache: Path) -> EmbeddingSpace | None:
-    """Return the space of a model that was loaded with this `cache` before, without loading it.
-
-    The files of the model are hashed. The result is None if a load of the same files left nothing
-    in `cache`.
-
-    Raises:
-        ModelUnavailableError: the model cannot be found; the message says what to do.
-    """
-    files = find_model_files(model)
-    check_default_weights(files)
-    dimension = find_exported_dimension(files, cache)
-    return None if dimension is None else _make_space(files, tokenizer, dimension)
-
-
-def _make_space(files: ModelFiles, tokenizer: TokenCounter, dimension: int) -> EmbeddingSpace:
-    return EmbeddingSpace(
-        model=files.model,
-        model_hash=files.model_hash,
-        dimension=dimension,
-        max_tokens=tokenizer.max_tokens,
-        query_prefix=files.query_prefix,
-        document_prefix=files.document_prefix,
-    )

@@ -72,7 +72,7 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
         ModelUnavailableError: sentence-transformers cannot load the model.
         DiskFullError: there is no space for the graph.
     """
-    folder = _name_folder(files, cache)
+    folder = cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
     if not folder.is_dir():
         # This import is here because only the first load of a model needs the lock.
         from filelock import FileLock
@@ -83,21 +83,6 @@ def export_model(files: ModelFiles, cache: Path) -> ExportedModel:
             if not folder.is_dir():
                 _export_to(files, folder)
     return _read_export(folder)
-
-
-def find_exported_dimension(files: ModelFiles, cache: Path) -> int | None:
-    """Return the dimension of a model's vectors, or None if the cache has no export of the model.
-
-    Only the header of a small file is read.
-    """
-    reference = _name_folder(files, cache) / _REFERENCE
-    if not reference.is_file():
-        return None
-    return int(np.load(reference, mmap_mode="r").shape[1])
-
-
-def _name_folder(files: ModelFiles, cache: Path) -> Path:
-    return cache / f"{files.model_hash[:16]}-v{_EXPORT_VERSION}"
 
 
 def _read_export(folder: Path) -> ExportedModel:

@@ -17,6 +17,7 @@ from ragline.embedder.backend import Floats, Ids
 from ragline.errors import ModelUnavailableError
 
 Precision = Literal["bf16", "f32"]
+_Output = Literal["sentence", "tokens"]
 
 # The number of tokens of a batch. Source: benchmarks/embedding_rate.py. From 512 to 2048, the rates
 # are equal within noise. Above 2048, the activations do not fit into the cache of a core.
@@ -56,7 +57,7 @@ class OpenVINOBackend:
             ) from error
         self._precision = precision
         self._lock = threading.Lock()
-        self._compiled: dict[str, _RequestPool] = {}
+        self._compiled: dict[tuple[_Output, str], _RequestPool] = {}
 
     @property
     def encoder(self) -> str:
@@ -68,33 +69,30 @@ class OpenVINOBackend:
 
     @property
     def parallel_batches(self) -> int:
-        return self._pool("THROUGHPUT").size
+        return self._pool("sentence", "THROUGHPUT").size
 
     @property
     def batch_tokens(self) -> int:
         return _BATCH_TOKENS
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:
-        (vectors,) = self._pool(_choose_hint(is_alone)).run(ids, mask, "sentence")
-        return vectors
+        hint = "LATENCY" if is_alone else "THROUGHPUT"
+        return self._pool("sentence", hint).run(ids, mask)
 
-    def embed_batch_tokens(
-        self, ids: Ids, mask: Ids, *, is_alone: bool = False
-    ) -> tuple[Floats, Floats]:
-        vectors, tokens = self._pool(_choose_hint(is_alone)).run(ids, mask, "sentence", "tokens")
-        return vectors, tokens
+    def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
+        return self._pool("tokens", "THROUGHPUT").run(ids, mask)
 
-    def _pool(self, hint: str) -> _RequestPool:
+    def _pool(self, output: _Output, hint: str) -> _RequestPool:
         with self._lock:
-            if hint not in self._compiled:
-                settings = {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": hint}
-                compiled = self._core.compile_model(self._graph, "CPU", settings)
-                self._compiled[hint] = _RequestPool(compiled)
-            return self._compiled[hint]
+            if (output, hint) not in self._compiled:
+                self._compiled[output, hint] = self._compile(output, hint)
+            return self._compiled[output, hint]
 
-
-def _choose_hint(is_alone: bool) -> str:
-    return "LATENCY" if is_alone else "THROUGHPUT"
+    def _compile(self, output: _Output, hint: str) -> _RequestPool:
+        # Each model has one output, so that the other output is neither computed nor copied.
+        single = openvino.Model([self._graph.output(output)], self._graph.get_parameters(), output)
+        settings = {"INFERENCE_PRECISION_HINT": self._precision, "PERFORMANCE_HINT": hint}
+        return _RequestPool(self._core.compile_model(single, "CPU", settings))
 
 
 class _RequestPool:
@@ -111,17 +109,12 @@ class _RequestPool:
         for _ in range(self.size):
             self._requests.put(compiled.create_infer_request())
         with _first_inference:
-            self.run(np.zeros((1, 1), np.int64), np.ones((1, 1), np.int64), "sentence")
+            self.run(np.zeros((1, 1), np.int64), np.ones((1, 1), np.int64))
 
-    def run(self, ids: Ids, mask: Ids, *outputs: str) -> list[Floats]:
-        """Run one batch, and return copies of the named outputs of the graph.
-
-        The graph always computes all outputs: the outputs of the tokens cost less than 1 % of a
-        forward pass. An output that is not named is not copied.
-        """
+    def run(self, ids: Ids, mask: Ids) -> Floats:
         request = self._requests.get()
         try:
             request.infer({"input_ids": ids, "attention_mask": mask}, share_inputs=True)
-            return [np.array(request.get_tensor(one).data, dtype=np.float32) for one in outputs]
+            return np.array(request.get_output_tensor(0).data, dtype=np.float32)
         finally:
             self._requests.put(request)

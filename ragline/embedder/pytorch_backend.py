@@ -72,29 +72,22 @@ class PyTorchBackend:
         return _CPU_BATCH_TOKENS if self._device == "cpu" else _GPU_BATCH_TOKENS
 
     def embed_batch(self, ids: Ids, mask: Ids, *, is_alone: bool = False) -> Floats:  # noqa: ARG002 - one variant for both
-        return self._run(ids, mask, 1)[0]
+        return self._run(ids, mask, output=0)
 
-    def embed_batch_tokens(
-        self,
-        ids: Ids,
-        mask: Ids,
-        *,
-        is_alone: bool = False,  # noqa: ARG002 - one variant for both
-    ) -> tuple[Floats, Floats]:
-        vectors, tokens = self._run(ids, mask, 2)
-        return vectors, tokens
+    def embed_batch_tokens(self, ids: Ids, mask: Ids) -> Floats:
+        return self._run(ids, mask, output=1)
 
     def embed_probes(self, probes: tuple[str, ...]) -> Floats:
         """Return the `reference_vectors` of the probes by the loaded model."""
         return reference_vectors(self._module.model, probes)
 
-    def _run(self, ids: Ids, mask: Ids, output_count: int) -> list[Floats]:
+    def _run(self, ids: Ids, mask: Ids, output: int) -> Floats:
         arrays = (torch.from_numpy(array).to(self._device) for array in (ids, mask))
         with torch.inference_mode():
-            # The outputs are selected on the device, because token vectors are a hundred times
-            # larger than text vectors.
-            outputs: tuple[torch.Tensor, ...] = self._module(*arrays)[:output_count]
-            return [np.asarray(one.cpu().numpy(), dtype=np.float32) for one in outputs]
+            # The output is selected on the device, because token vectors are a hundred times larger
+            # than text vectors.
+            vectors: torch.Tensor = self._module(*arrays)[output]
+            return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
 
 def has_gpu() -> bool:

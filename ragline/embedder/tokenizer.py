@@ -16,9 +16,6 @@ from ragline.embedder.model_files import ModelFiles, find_model_files
 from ragline.errors import TextTooLongError
 from ragline.fingerprints import fingerprint, hash_text
 
-# The characters with which tokenizers mark the beginning of a word.
-_WORD_STARTS = "\u2581\u0120"
-
 
 class TokenCounter(Protocol):
     """Counts the tokens of texts for one embedding model.
@@ -85,11 +82,6 @@ class ModelTokenizer:
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Return (start, end) of each token of `text`, in characters, in order."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
-
-    def list_words(self) -> list[str]:
-        """Return the entries of the vocabulary that consist of letters, in order."""
-        found = (one.lstrip(_WORD_STARTS) for one in self._tokenizer.get_vocab())
-        return sorted({one for one in found if one.isalpha()})
 
     def encode_documents(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the token ids of each text, with prefix and special tokens.

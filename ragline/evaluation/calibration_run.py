@@ -35,7 +35,7 @@ from ragline.search.entries import Entry
 from ragline.search.hit_confidence import READERS
 from ragline.search.live_generation import read_generation
 from ragline.search.messages import MODES, SearchRequest
-from ragline.search.search_decisions import resolve_reranker
+from ragline.search.rerank_stage import resolve_reranker
 from ragline.search.searcher import Searcher
 from ragline.storage.database import Database
 

@@ -115,13 +115,11 @@ def evaluate(
     golden: GoldenSet,
     *,
     mode: Mode = "hybrid",
-    rerank: bool | None = False,
+    rerank: bool = False,
     generation_id: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Search for each query of a golden set and compute the measures.
-
-    With `rerank` None, the setting `search.rerank` decides whether searches are reranked.
 
     Without `generation_id`, the live generation is measured. A promotion during the evaluation does
     not change the measured generation.
@@ -131,9 +129,6 @@ def evaluate(
     """
     started = perf_counter()
     progress = progress or SilentProgress()
-    if rerank is None:
-        live = searcher.live_generation(collection) if generation_id is None else None
-        rerank = searcher.settings(collection, live).search.rerank
     name = f"{collection}: evaluate ({mode}{', reranked' if rerank else ''})"
     measured = generation_id or searcher.live_generation(collection).id
     found = _Found(measured)

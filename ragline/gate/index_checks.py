@@ -96,7 +96,8 @@ def find_index_recall(
     if not candidate.has_vector_index or not queries:
         return None
     # The feedback pass is off, because it searches with another vector than that of the query.
-    changed = settings.model_copy(update={"search": settings.search.without_feedback()})
+    search = settings.search.model_copy(update={"feedback_weight": 0.0})
+    changed = settings.model_copy(update={"search": search})
     without = configuration.replace_collection(changed)
     searcher = Searcher(database, without, timeout_ms=SCAN_TIMEOUT_MS, models=models)
     distinct = list(dict.fromkeys(queries))[:MAX_QUERIES]

@@ -138,13 +138,12 @@ def _search_both(
 def _make_request(collection: str, *, should_rerank: bool) -> SearchRequest:
     """Make the request for a search, with an empty query. The caller sets the query.
 
-    Without `should_rerank`, the settings of each side decide whether its searches are reranked.
     No hit is removed for a low confidence, because the measures describe the order of all hits.
     Each leg returns as many candidates as in the search of a caller, so the gate notices if
     `search.candidates` is too small.
     """
     return SearchRequest(
-        collection, "", EVALUATED_HITS, rerank=should_rerank or None, principals=ALL_PRINCIPALS,
+        collection, "", EVALUATED_HITS, rerank=should_rerank, principals=ALL_PRINCIPALS,
         min_confidence=0, depth_top_k=SERVED_TOP_K,
     )  # fmt: skip
 

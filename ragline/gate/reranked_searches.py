@@ -20,12 +20,7 @@ RERANK_SETTINGS = frozenset({"reranker", "search.rerank_candidates", "search.rer
 
 
 def is_reranking_judged(live: CollectionSettings, candidate: CollectionSettings) -> bool:
-    """Whether one side of a comparison has other settings of reranking than the defaults.
-
-    If both sides rerank by default, the other searches of the gate are already reranked.
-    """
-    if live.search.rerank and candidate.search.rerank:
-        return False
+    """Whether one side of a comparison has other settings of reranking than the defaults."""
     defaults = CollectionSettings.model_construct(name=candidate.name)
     return any(
         RERANK_SETTINGS.intersection(list_changed_settings(defaults, side))

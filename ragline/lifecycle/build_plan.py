@@ -64,9 +64,6 @@ class BuildPlan:
         abandoned_generations: Unfinished generations and candidates with other settings. The next
             run abandons them.
         unlisted_sources: Sources that were never listed. No figure counts their documents.
-        uncoded_texts: The number of texts with a stored vector of the live embedding space, but
-            without token codes. Each sync makes some of them. Until then, searches that need them
-            compute them.
         command: The next command. It starts the build, judges or approves the candidate, or makes
             the generation or the search settings live. None if there is nothing to do, settings
             are refused, another process builds now, or a person must choose. `warnings` says why.
@@ -82,7 +79,6 @@ class BuildPlan:
     warnings: list[str]
     abandoned_generations: list[int]
     unlisted_sources: list[str]
-    uncoded_texts: int
     work: PlannedWork | None
     time: PlannedTime | None
     disk: PlannedDisk | None
@@ -103,7 +99,6 @@ class _Situation:
     obstacle: Obstacle | None = None
     builder: str | None = None
     lacks_documents: bool = False
-    uncoded_texts: int = 0
 
     @property
     def action(self) -> Action:
@@ -179,16 +174,7 @@ def _read_situation(connection: Connection, wanted: Wanted) -> _Situation:
         live, target, others, changes, error, listed,
         waiting=find_waiting_settings(connection, wanted.settings, live),
         obstacle=find_obstacle(connection, wanted.settings, live, target),
-        uncoded_texts=_count_uncoded(connection, live),
     )  # fmt: skip
-
-
-def _count_uncoded(connection: Connection, live: Generation | None) -> int:
-    if live is None:
-        return 0
-    statement = load_statement("build_plan/count_uncoded_texts")
-    parameters = {"embedding_space_id": live.embedding_space_id}
-    return int(connection.execute(statement, parameters).scalar_one())
 
 
 def _describe(
@@ -209,7 +195,6 @@ def _describe(
         warnings=_list_warnings(situation, prevented),
         abandoned_generations=[one.id for one in situation.others],
         unlisted_sources=[one for one in sources if one not in situation.listed_sources],
-        uncoded_texts=situation.uncoded_texts,
         work=None,
         time=None,
         disk=None,

@@ -189,7 +189,6 @@ class _Chunker:
             "source_id": self.stage.source_id,
             "chunker_fingerprint": self.generation.chunker_fingerprint,
             "failed_parses": list(self._failed_parses),
-            "document_keys": self.stage.only_keys,
             **more,
         }
 

@@ -48,24 +48,19 @@ class ReadCounts:
 
 
 def read_claimed_documents(
-    run_context: RunContext,
-    settings: SourceSettings,
-    source_id: int,
-    source: Source | None = None,
-    only: Sequence[int] | None = None,
+    run_context: RunContext, settings: SourceSettings, source_id: int, source: Source | None = None
 ) -> ReadCounts:
     """Read every document of a source that must be read, together with the other workers.
 
-    If `source` is None, the function opens the source when there is a document to read. If `only`
-    is not None, only the documents with these keys are read.
+    If `source` is None, the function opens the source when there is a document to read.
     """
     parser = parser_fingerprint()
     with run_context.database.connect() as connection:
-        unread = ledger.count_unread_documents(connection, source_id, parser, only)
+        unread = ledger.count_unread_documents(connection, source_id, parser)
     if unread == 0:
         return ReadCounts(0, 0, 0)
     opened = source or run_context.open_source(settings.name)
-    worker = _DocumentWorker(run_context, settings, source_id, opened, parser, only)
+    worker = _DocumentWorker(run_context, settings, source_id, opened, parser)
     stage = run_context.progress.stage(f"{settings.name}: read", total=unread, unit="documents")
     with stage as advance:
         for count in work_until_done(worker.read_batch, worker.count_left):
@@ -102,7 +97,6 @@ class _DocumentWorker:
     source_id: int
     source: Source
     parser: str
-    only: Sequence[int] | None = None
     documents: int = 0
     changed: int = 0
     bytes_read: int = 0
@@ -112,7 +106,7 @@ class _DocumentWorker:
 
     def count_left(self) -> int:
         with self.run_context.database.connect() as connection:
-            return ledger.count_unread_documents(connection, self.source_id, self.parser, self.only)
+            return ledger.count_unread_documents(connection, self.source_id, self.parser)
 
     def read_batch(self) -> int:
         """Claim, read and record some documents; return their number."""
@@ -121,7 +115,7 @@ class _DocumentWorker:
         with self.run_context.database.begin() as connection:
             claimed = self._cursor.fetch(
                 lambda after: ledger.claim_unread_documents(
-                    connection, self.source_id, self.parser, after, limit, self.only
+                    connection, self.source_id, self.parser, after, limit
                 )
             )
             batch = _ReadBatch(self, connection, {unread.document_id: unread for unread in claimed})

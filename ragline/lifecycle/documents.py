@@ -22,7 +22,6 @@ from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import check_settings
 from ragline.lifecycle.source_syncs import record_counts, record_error, record_run_error
-from ragline.sources import change_signals
 from ragline.sources.attributes import attributes_fingerprint, resolve_attributes
 from ragline.sources.protocol import Source
 from ragline.sources.settings import SourceSettings
@@ -118,8 +117,6 @@ def _list_source(
 ) -> ListingCounts:
     try:
         with run_context.database.connect() as connection:
-            # Before the listing, so that a signal that arrives during it stays pending.
-            signalled = change_signals.read_signal_version(connection, settings.name)
             listing = read_listing(connection, source)
         with run_context.database.begin() as connection:
             counts = apply_listing(
@@ -128,7 +125,6 @@ def _list_source(
             _update_source_attributes(connection, source_id, settings)
             limit = {"source_id": source_id, "max_document_bytes": settings.max_document_bytes}
             connection.execute(load_statement("lifecycle/update_size_limit"), limit)
-            change_signals.clear_signals(connection, settings.name, signalled)
     except SourceUnavailableError as error:
         ledger.record_unreachable(run_context.database, settings, str(error))
         raise

@@ -1,4 +1,4 @@
-"""The third stage of a sync: it computes the vectors and token codes of a source's chunks.
+"""The third stage of a sync: it computes the vectors of the texts of a source's chunks.
 
 Equal texts have one vector in each embedding space. An open generation is one that the run works
 on.
@@ -6,8 +6,7 @@ on.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -15,7 +14,6 @@ import numpy as np
 from pgvector import HalfVector
 from sqlalchemy import Connection
 
-from ragline.embedder.token_codes import TokenRotation
 from ragline.errors import ModelUnavailableError
 from ragline.lifecycle.claims import work_until_done
 from ragline.lifecycle.generations import Generation, count_chunks
@@ -23,11 +21,8 @@ from ragline.lifecycle.open_generations import run_for_each
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.source_stage import Stage, open_stage
 from ragline.lifecycle.source_syncs import record_counts
-from ragline.lifecycle.token_codes import code_older_texts, find_rotation
 from ragline.storage.database import copy_rows
 from ragline.storage.statements import load_statement
-
-logger = logging.getLogger(__name__)
 
 # The number of texts that are embedded between two commits. After a crash, at most this number of
 # texts is embedded again.
@@ -45,7 +40,7 @@ class EmbeddingsReport:
 
     `embeddings_made` is the number of texts that this run embedded. `embeddings_reused` is the
     number of the source's chunks whose vector was already stored, for an equal text of any source.
-    `encoder` names how this run computed the vectors. It is None if the run loaded no model.
+    `encoder` names how this machine computed the vectors.
     """
 
     embeddings_made: int
@@ -59,9 +54,6 @@ class EmbeddingsReport:
 def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
     """Embed the texts of a source's chunks that have no vector yet, for every open generation.
 
-    Each new vector is stored with the token codes of its text. After this work, stored vectors
-    without token codes get them, for a limited time (`code_older_texts`).
-
     The vectors of COMMIT_TEXTS texts are committed at a time. The live generation comes first. If a
     generation fails, for example because its model cannot be loaded, the others are still embedded.
     The error is stored in `run_context.failures`.
@@ -74,8 +66,6 @@ def embed_chunks(run_context: RunContext, source_name: str) -> EmbeddingsReport:
         stage.generations.in_work_order,
         lambda one: workers[one.id].embed_all(stage.make_pause_check(one)),
     )
-    for generation in stage.generations.in_work_order:
-        _code_older_texts(run_context, generation)
     made = run_context.live_counts.pop((source_name, "embeddings_made"), 0)
     made += sum(worker.made for worker in workers.values())
     with run_context.database.connect() as connection:
@@ -126,7 +116,6 @@ class _EmbeddingWorker:
     generation: Generation
     made: int = 0
     _batch_texts: int = field(default_factory=lambda: FIRST_BUILD_TEXTS)
-    _rotation: TokenRotation | None = None
 
     def embed_all(self, should_pause: Callable[[], bool]) -> None:
         """Compute the vectors that the source's documents lack in this generation."""
@@ -134,7 +123,6 @@ class _EmbeddingWorker:
         if not missing:
             return
         check_embedding_space(self.stage.run_context, self.generation)
-        self._rotation = find_rotation(self.stage.run_context, self.generation)
         batches = work_until_done(self.embed_batch, self.count_left, should_pause)
         self.stage.show_batches(batches, "embed", total=missing, unit="chunks")
 
@@ -157,29 +145,12 @@ class _EmbeddingWorker:
                 self._parameters(limit=limit, is_own_only=self.generation.state == "live"),
             ).all()
             wanted = [(row.text_hash, row.text) for row in rows if row.text is not None]
-            for group in self._embed(wanted):
-                _store_embeddings(connection, self.generation, *group)
-                self.made += len(group[0])
+            for hashes, vectors in _embed(self.stage.run_context, self.generation, wanted):
+                _store_embeddings(connection, self.generation, hashes, vectors)
+                self.made += len(hashes)
         rate = len(rows) / (perf_counter() - started)
         self._batch_texts = min(max(int(rate * BUILD_BATCH_S), MIN_BUILD_TEXTS), COMMIT_TEXTS)
         return len(rows)
-
-    def _embed(
-        self, wanted: list[tuple[bytes, str]]
-    ) -> Iterator[tuple[list[bytes], np.ndarray, Sequence[bytes | None]]]:
-        """Yield (hashes, vectors, token codes) of texts. Without a rotation, the codes are None."""
-        if not wanted:
-            return
-        embedder = self.stage.run_context.embedder(self.generation.model)
-        texts = [text for _, text in wanted]
-        if self._rotation is None:
-            for indices, vectors in embedder.embed_batches(texts, commit_size=COMMIT_TEXTS):
-                yield [wanted[index][0] for index in indices], vectors, [None] * len(indices)
-            return
-        for indices, vectors, codes in embedder.embed_coded_batches(
-            texts, self._rotation, commit_size=COMMIT_TEXTS
-        ):
-            yield [wanted[index][0] for index in indices], vectors, codes
 
     def count_left(self) -> int:
         return self.stage.count("lifecycle/count_unembedded_texts", self._parameters())
@@ -207,35 +178,35 @@ def check_embedding_space(run_context: RunContext, generation: Generation) -> No
 
 
 def _find_encoder(run_context: RunContext, generation: Generation) -> str | None:
-    """Return how this run computed a generation's vectors, or None if it loaded no model."""
-    if not run_context.has_loaded(generation.model):
-        return None
-    return run_context.embedder(generation.model).encoder
+    """Return how this machine computes a generation's vectors.
 
-
-def _code_older_texts(run_context: RunContext, generation: Generation) -> None:
-    """Make missing token codes. If the model cannot be used, searches compute them instead."""
+    The result is None if the model cannot be loaded.
+    """
     try:
-        code_older_texts(run_context, generation)
-    except ModelUnavailableError as error:
-        logger.warning("generation %s: no token codes were made: %s", generation.id, error)
+        return run_context.embedder(generation.model).encoder
+    except Exception:  # noqa: BLE001  if vectors are needed, the failure is recorded
+        return None
+
+
+def _embed(
+    run_context: RunContext, generation: Generation, wanted: list[tuple[bytes, str]]
+) -> Iterator[tuple[list[bytes], np.ndarray]]:
+    if not wanted:
+        return
+    embedder = run_context.embedder(generation.model)
+    texts = [text for _, text in wanted]
+    for indices, vectors in embedder.embed_batches(texts, commit_size=COMMIT_TEXTS):
+        yield [wanted[index][0] for index in indices], vectors
 
 
 def _store_embeddings(
-    connection: Connection,
-    generation: Generation,
-    hashes: list[bytes],
-    vectors: np.ndarray,
-    codes: Sequence[bytes | None],
+    connection: Connection, generation: Generation, hashes: list[bytes], vectors: np.ndarray
 ) -> None:
     connection.execute(load_statement("lifecycle/create_new_embeddings"))
-    rows = (
-        (key, HalfVector(vector), code)
-        for key, vector, code in zip(hashes, vectors, codes, strict=True)
-    )
-    columns = [("text_hash", "bytea"), ("embedding", "halfvec"), ("codes", "bytea")]
+    rows = ((key, HalfVector(vector)) for key, vector in zip(hashes, vectors, strict=True))
+    columns = [("text_hash", "bytea"), ("embedding", "halfvec")]
     copy_rows(connection, "new_embeddings", columns, rows)
-    for statement in ("lifecycle/insert_embeddings", "lifecycle/insert_token_codes"):
-        connection.execute(
-            load_statement(statement), {"embedding_space_id": generation.embedding_space_id}
-        )
+    connection.execute(
+        load_statement("lifecycle/insert_embeddings"),
+        {"embedding_space_id": generation.embedding_space_id},
+    )

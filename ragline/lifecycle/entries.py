@@ -74,7 +74,7 @@ def apply_entries(run_context: RunContext, source_name: str) -> EntriesReport:
     )
     record_counts(run_context, stage.source_id, report, report.seconds)
     record_completion(run_context, stage.source_id)
-    run_context.complete_source(source_name)
+    run_context.lineage.complete_source(source_name)
     return report
 
 

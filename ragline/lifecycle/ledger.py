@@ -102,18 +102,12 @@ def register_source(connection: Connection, settings: SourceSettings) -> SourceK
 
 
 def claim_unread_documents(
-    connection: Connection,
-    source_id: int,
-    parser_fingerprint: str,
-    after: str,
-    limit: int,
-    only: Sequence[int] | None = None,
+    connection: Connection, source_id: int, parser_fingerprint: str, after: str, limit: int
 ) -> list[UnreadDocument]:
     """Claim documents whose bytes must be read, until the caller's transaction ends.
 
     Returns at most `limit` documents with an id after `after`, in order of document id. Documents
-    that another worker has claimed are left out. If `only` is not None, it has the keys of the
-    documents that can be claimed.
+    that another worker has claimed are left out.
     """
     rows = connection.execute(
         load_statement("lifecycle/claim_unread_documents"),
@@ -122,27 +116,14 @@ def claim_unread_documents(
             "parser_fingerprint": parser_fingerprint,
             "after": after,
             "limit": limit,
-            "document_keys": None if only is None else list(only),
         },
     )
     return [UnreadDocument(**row) for row in rows.mappings()]
 
 
-def count_unread_documents(
-    connection: Connection,
-    source_id: int,
-    parser_fingerprint: str,
-    only: Sequence[int] | None = None,
-) -> int:
-    """Return the number of documents that must be read, including claimed documents.
-
-    If `only` is not None, only the documents with these keys are counted.
-    """
-    parameters = {
-        "source_id": source_id,
-        "parser_fingerprint": parser_fingerprint,
-        "document_keys": None if only is None else list(only),
-    }
+def count_unread_documents(connection: Connection, source_id: int, parser_fingerprint: str) -> int:
+    """Return the number of documents that must be read, including claimed documents."""
+    parameters = {"source_id": source_id, "parser_fingerprint": parser_fingerprint}
     statement = load_statement("lifecycle/count_unread_documents")
     return int(connection.execute(statement, parameters).scalar_one())
 

@@ -4,7 +4,6 @@ It finds new, changed, restored, missing and held documents. Only a listing that
 removes documents. If implausibly many documents are missing, their removals are held until a person
 confirms them. `document_worker` reads listed documents. `entries` and `requested_removals` delete
 removed documents from the index.
-`partial_listing` records a listing of some documents.
 """
 
 from __future__ import annotations
@@ -114,11 +113,11 @@ def apply_listing(
         load_statement("lifecycle/count_known_documents"), source_key
     ).scalar_one()
     load_listed(connection, listing.documents, source, source_id)
-    added = record_listed(connection, parameters)
+    added = _record_listed(connection, parameters)
     unlisted = _select_unlisted(connection, source_key)
     held = _choose_held(source, unlisted, known, max_ratio)
     removed = _record_unlisted(connection, parameters, source, unlisted, held)
-    set_change_times(connection, parameters, source)
+    _set_change_times(connection, parameters, source)
     connection.execute(
         load_statement("lifecycle/record_listing"),
         {**source_key, "started_at": listing.started_at, "probe": listing.probe},
@@ -152,7 +151,7 @@ def load_listed(
         )
 
 
-def record_listed(connection: Connection, parameters: Mapping[str, object]) -> int:
+def _record_listed(connection: Connection, parameters: Mapping[str, object]) -> int:
     """Record new and changed documents; return the number of new and restored ones."""
     connection.execute(load_statement("lifecycle/mark_new_listed"), parameters)
     inserted = connection.execute(
@@ -208,19 +207,6 @@ def _record_unlisted(
     if held:
         connection.execute(load_statement("lifecycle/hold_removals"), {"ids": sorted(held)})
     gone = {document.document_id: document.id for document in unlisted if document.id not in held}
-    return mark_missing(connection, parameters, source, gone)
-
-
-def mark_missing(
-    connection: Connection,
-    parameters: Mapping[str, object],
-    source: Source,
-    gone: Mapping[str, int],
-) -> int:
-    """Mark documents as missing, and start their clocks; return their number.
-
-    `gone` has their keys by document id. `parameters` has the value `proven_at` of their source.
-    """
     if not gone:
         return 0
     times = find_change_times(source, list(gone))
@@ -235,7 +221,7 @@ def mark_missing(
     return int(marked.rowcount)
 
 
-def set_change_times(
+def _set_change_times(
     connection: Connection, parameters: Mapping[str, object], source: Source
 ) -> None:
     """Ask the source for the times of changes that its listing does not contain, and store them."""

@@ -207,7 +207,7 @@ def _open_target(
 def read_key(run_context: RunContext, settings: CollectionSettings) -> tuple[EmbeddingSpace, str]:
     """Return the embedding space and the fingerprint of the chunker that the settings require."""
     tokenizer = run_context.tokenizer(settings.embedding_model)
-    space = run_context.space(settings.embedding_model)
+    space = run_context.embedder(settings.embedding_model).space
     return space, chunker_fingerprint(settings.chunking, tokenizer)
 
 

@@ -29,7 +29,6 @@ class PendingWork:
         last_error: The error of the run of `failed_at`.
         unbuilt_documents: The number of documents that the last run left out of a build. The next
             run adds them.
-        is_signalled: Whether a signal arrived that no listing has cleared yet.
     """
 
     listed_probe: str | None = None
@@ -40,7 +39,6 @@ class PendingWork:
     failed_at: float | None = None
     last_error: str | None = None
     unbuilt_documents: int | None = None
-    is_signalled: bool = False
 
     @property
     def has_listing_failed(self) -> bool:
@@ -60,7 +58,6 @@ class PendingWork:
             or self.pending_documents
             or self.unfinished_removals
             or self.unbuilt_documents
-            or self.is_signalled
         )
 
 
@@ -84,5 +81,4 @@ def read_pending_work(database: Database, source: str, since: float | None) -> P
         failed_at=None if row.failed_at is None else row.failed_at.timestamp(),
         last_error=row.last_error,
         unbuilt_documents=row.build_left,
-        is_signalled=row.is_signalled,
     )

@@ -30,7 +30,6 @@ from ragline.lifecycle.generations import (
 from ragline.lifecycle.ledger import finish_documents
 from ragline.lifecycle.retention import delete_orphaned, mark_unreferenced
 from ragline.lifecycle.session_locks import lock_source
-from ragline.sources.change_signals import clear_signals, read_signal_version
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 from ragline.unknown_names import describe_unknown
@@ -171,7 +170,4 @@ def _delete_source(
     connection.execute(
         load_statement("sources/delete_other_state_values"), {**parameters, "keys": []}
     )
-    # Pending signals contain ids of documents. The row with its version stays until the retention
-    # deletes it, so that the versions of a new source with this name do not begin again.
-    clear_signals(connection, name, read_signal_version(connection, name))
     return counts | delete_orphaned(connection)

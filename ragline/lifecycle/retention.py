@@ -46,8 +46,6 @@ def delete_expired(database: Database, settings: RetentionSettings) -> Retention
         deleted |= _delete_unreferenced(
             connection, settings.parses, settings.embeddings, is_only_new=False
         )
-        # The stage `embed` then makes the missing codes.
-        connection.execute(load_statement("removals/reopen_uncoded_spaces"))
     return RetentionReport(deleted, perf_counter() - started)
 
 
@@ -66,7 +64,6 @@ def _list_aged(settings: RetentionSettings) -> tuple[tuple[str, str, timedelta],
         ("source_syncs", "removals/delete_source_syncs", settings.history),
         ("promotion_watches", "removals/delete_promotion_watches", settings.history),
         ("notes", "removals/delete_notes", settings.removed_documents),
-        ("signals", "removals/delete_signals", settings.removed_documents),
     )
 
 

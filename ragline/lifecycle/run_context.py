@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Self
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
-from ragline.embedder.space import EmbeddingSpace
 from ragline.embedder.tokenizer import TokenCounter
 from ragline.errors import ConfigurationError
 from ragline.lifecycle.run_lineage import RunLineage
-from ragline.lifecycle.session_locks import POLL_INTERVAL_S, SessionLock, lock_source
+from ragline.lifecycle.session_locks import SessionLock, lock_source
 from ragline.model_cache import ModelCache
 from ragline.parsing.parser_pool import ParserPool
 from ragline.progress import Progress, SilentProgress
@@ -52,11 +51,6 @@ class RunContext:
             is the last valid one.
         shared_parsers: Parser processes that the caller uses for several runs and closes. Without
             them, the run starts its own.
-        shared_models: Loaded models that the caller uses for several runs. Without them, the run
-            loads its own.
-        releases_sources: Whether a source is unlocked as soon as its entries are written, instead
-            of at the end of the run. So the next change does not wait for the sync proof and the
-            stage `publish`.
         refusals: Why the settings of each collection are refused. The value is None for accepted
             settings.
         failures: The first error of each generation that failed in this run, by generation id.
@@ -74,8 +68,6 @@ class RunContext:
     backend: str = "auto"
     configuration_fault: ConfigurationError | None = None
     shared_parsers: ParserPool | None = field(default=None, repr=False)
-    shared_models: ModelCache | None = field(default=None, repr=False)
-    releases_sources: bool = False
     refusals: dict[str, Refusal | None] = field(default_factory=dict, repr=False)
     failures: dict[int, Exception] = field(default_factory=dict, repr=False)
     paused_builds: set[tuple[str, int]] = field(default_factory=set, repr=False)
@@ -89,7 +81,7 @@ class RunContext:
     def __post_init__(self) -> None:
         folder = self.configuration.home / "models"
         # With 0 s, each call tries to load a model again if the last attempt failed.
-        self.models = self.shared_models or ModelCache(folder, backend=self.backend, retry_s=0.0)
+        self.models = ModelCache(folder, backend=self.backend, retry_s=0.0)
         self.lineage = RunLineage(self.configuration, self.database, self.run_id)
 
     def __enter__(self) -> Self:
@@ -137,22 +129,14 @@ class RunContext:
         """Open a source of the configuration."""
         return open_source(self.configuration.source(name), self.configuration.home, self.database)
 
-    def lock_source(self, name: str, poll_s: float = POLL_INTERVAL_S) -> None:
+    def lock_source(self, name: str) -> None:
         """Keep other runs from syncing a source until the run context is closed.
-
-        `poll_s` is the time between two attempts to take the lock.
 
         Raises:
             SyncInProgressError: another run holds the lock and did not release it in time.
         """
         if name not in self._locks:
-            self._locks[name] = lock_source(self.database, name, self.run_id, poll_s)
-
-    def complete_source(self, name: str) -> None:
-        """Report that the entries of a source are written, and perhaps unlock the source."""
-        self.lineage.complete_source(name)
-        if self.releases_sources and name in self._locks:
-            self._locks.pop(name).release()
+            self._locks[name] = lock_source(self.database, name, self.run_id)
 
     @property
     def locked_sources(self) -> list[str]:
@@ -166,14 +150,6 @@ class RunContext:
     def embedder(self, model: str) -> Embedder:
         """Return the embedder of a model. The first call loads it."""
         return self.models.embedder(model)
-
-    def space(self, model: str) -> EmbeddingSpace:
-        """Return the embedding space of a model. The model is loaded if it was never loaded."""
-        return self.models.space(model)
-
-    def has_loaded(self, model: str) -> bool:
-        """Return whether the embedder of a model is loaded."""
-        return self.models.is_loaded(model)
 
     def tokenizer(self, model: str) -> TokenCounter:
         """Return the tokenizer of a model. The model itself is not loaded."""

@@ -56,11 +56,7 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.settings_refusal import find_refusal
 from ragline.lifecycle.term_weights import update_term_weights
 from ragline.lifecycle.vector_index import build_vector_index
-from ragline.storage.generation_tables import (
-    drop_lone_term_weights,
-    has_vector_index,
-    load_generation_statement,
-)
+from ragline.storage.generation_tables import has_vector_index, load_generation_statement
 from ragline.storage.statements import load_statement
 
 GRACE_PERIOD = timedelta(days=1)
@@ -324,8 +320,7 @@ def _drop_expired(
         for one in opened.in_work_order
         if is_requested(one, settings, opened.target, refusal)
     }
-    with run_context.database.begin() as connection:
-        drop_lone_term_weights(connection)
+    with run_context.database.connect() as connection:
         expired = list_expired(connection, collection_name, GRACE_PERIOD)
     return [
         one

@@ -36,10 +36,6 @@ class LockKind(IntEnum):
     SOURCE = 7_267_003
     BUILD = 7_267_004
     VECTOR_INDEX = 7_267_005
-    # A process that listens for changes. It is shared, because several processes can listen.
-    LISTENER = 7_267_006
-    # A source whose changes are searchable, and whose ordinary sync follows in the same process.
-    FOLLOW_UP = 7_267_007
 
 
 class SessionLock:
@@ -53,18 +49,17 @@ class SessionLock:
         self._parameters = {"kind": int(kind), "name": name}
         self._connection: Connection | None = None
 
-    def acquire(self, holder: str, max_wait_s: float, poll_s: float = POLL_INTERVAL_S) -> bool:
+    def acquire(self, holder: str, max_wait_s: float) -> bool:
         """Take the lock, and return whether it was free within `max_wait_s`.
 
-        `holder` names this process; `find_holder` of another process returns it. `poll_s` is the
-        time between two attempts.
+        `holder` names this process; `find_holder` of another process returns it.
 
         The function polls the lock. A statement that waits for a lock holds a snapshot during this
         time, and the creation of a vector index would wait for the end of this snapshot.
         """
         connection = self._database.open_session()
         try:
-            if not self._poll(connection, max_wait_s, poll_s):
+            if not self._poll(connection, max_wait_s):
                 connection.close()
                 return False
             name = load_statement("lifecycle/set_lock_holder")
@@ -75,13 +70,13 @@ class SessionLock:
         self._connection = connection
         return True
 
-    def _poll(self, connection: Connection, max_wait_s: float, poll_s: float) -> bool:
+    def _poll(self, connection: Connection, max_wait_s: float) -> bool:
         deadline = monotonic() + max_wait_s
         statement = load_statement("lifecycle/try_session_lock")
         while not connection.execute(statement, self._parameters).scalar_one():
             if monotonic() >= deadline:
                 return False
-            sleep(poll_s)
+            sleep(POLL_INTERVAL_S)
         return True
 
     def find_holder(self) -> str | None:
@@ -104,18 +99,14 @@ class SessionLock:
             self._connection = None
 
 
-def lock_source(
-    database: Database, source: str, run_id: str, poll_s: float = POLL_INTERVAL_S
-) -> SessionLock:
+def lock_source(database: Database, source: str, run_id: str) -> SessionLock:
     """Lock a source, so that one run at a time syncs it, on any machine.
-
-    `poll_s` is the time between two attempts to take the lock.
 
     Raises:
         SyncInProgressError: another run holds the lock and did not release it in time.
     """
     lock = SessionLock(database, LockKind.SOURCE, source)
-    if not lock.acquire(f"ragline run {run_id}", MAX_SOURCE_WAIT_S, poll_s):
+    if not lock.acquire(f"ragline run {run_id}", MAX_SOURCE_WAIT_S):
         raise SyncInProgressError(
             f"source {source} is being synced by {lock.find_holder() or 'another run'}; sync again "
             "when that run has ended"
@@ -151,24 +142,3 @@ def hold_index_lock(database: Database, generation_id: int, run_id: str) -> Iter
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def hold_listener_lock(database: Database) -> Iterator[None]:
-    """Say to other processes that this one listens for changes. Several processes can hold it."""
-    connection = database.open_session()
-    try:
-        parameters = {"kind": int(LockKind.LISTENER)}
-        connection.execute(load_statement("lifecycle/share_listener_lock"), parameters)
-        yield
-    finally:
-        with suppress(DriverError):
-            connection.close()
-
-
-def has_listener(database: Database) -> bool:
-    """Return whether a process listens for changes."""
-    parameters = {"kind": int(LockKind.LISTENER)}
-    with database.connect() as connection:
-        row = connection.execute(load_statement("lifecycle/has_listener"), parameters)
-        return bool(row.scalar_one())

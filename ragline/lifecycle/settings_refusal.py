@@ -108,7 +108,7 @@ def _find_faults(run_context: RunContext, collection_name: str) -> list[Fault]:
 
 def _load_shape(run_context: RunContext, model: str) -> ModelShape:
     tokenizer = run_context.tokenizer(model)
-    return ModelShape(tokenizer.max_tokens, run_context.space(model).dimension)
+    return ModelShape(tokenizer.max_tokens, run_context.embedder(model).space.dimension)
 
 
 def _make_refusal(faults: list[Fault]) -> Refusal:

@@ -15,17 +15,12 @@ from ragline.storage.statements import load_statement
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One source in a run, and the generations that a stage works on for it.
-
-    If `document_keys` is not None, the stage works on these documents only. They are keys of the
-    table `documents`.
-    """
+    """One source in a run, and the generations that a stage works on for it."""
 
     run_context: RunContext
     source_name: str
     source_id: int
     generations: OpenGenerations
-    document_keys: tuple[int, ...] | None = None
 
     def is_background_build(self, generation: Generation) -> bool:
         """Return whether searches use another generation while the stage works on this one."""
@@ -53,13 +48,7 @@ class Stage:
             "generation_id": generation.id,
             "chunker_fingerprint": generation.chunker_fingerprint,
             "embedding_space_id": generation.embedding_space_id,
-            "document_keys": self.only_keys,
         }
-
-    @property
-    def only_keys(self) -> list[int] | None:
-        """The parameter `document_keys` of the statements: None for all documents."""
-        return None if self.document_keys is None else list(self.document_keys)
 
     def show_batches(
         self, batches: Iterable[int], title: str, *, total: int | None, unit: str

@@ -9,6 +9,7 @@ every difference that was found. The rules between ledger and index are in `inva
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
@@ -18,11 +19,6 @@ from sqlalchemy import Connection, Row, RowMapping
 from ragline.errors import SourceUnavailableError
 from ragline.fingerprints import hash_bytes
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.hash_sample import (
-    MAX_HASHED_DOCUMENTS,
-    bound_unseen_ratio,
-    choose_documents,
-)
 from ragline.lifecycle.invariants import InvariantResult, check_invariants
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import load_listed
@@ -32,6 +28,13 @@ from ragline.sources.registry import KINDS
 from ragline.storage.generation_tables import load_generation_statement
 from ragline.storage.statements import load_statement
 
+# Every document of a source up to this size is read and hashed. For a larger source, a sample of
+# the documents is read and hashed.
+MAX_HASHED_DOCUMENTS = 1_000
+MAX_HASHED_BYTES = 16 * 1024 * 1024
+MAX_SAMPLED_DOCUMENTS = 300
+MAX_SAMPLED_BYTES = 64 * 1024 * 1024
+CONFIDENCE = 0.95
 MAX_STORED_DIFFERENCES = 1_000
 OTHER_BYTES = "other bytes in the source"
 
@@ -158,16 +161,14 @@ class _Comparison:
     def compare_source(self, source: Source) -> None:
         """Compare the listing, and the bytes of all or some documents, with the ledger."""
         listed = list(source.list_documents())
-        differing, hashes = self._compare_listing(source, listed, limit=MAX_HASHED_DOCUMENTS)
+        differing, hashes = self._compare_listing(source, listed)
         self._of_source = [*differing, *self._compare_bytes(source, listed, hashes)]
         if self._of_source and self._kind.is_listed_cheaply:
             self._compare_again(source)
 
     def _compare_again(self, source: Source) -> None:
         """List again, drop the differences that no longer exist, and check the source's probe."""
-        other_bytes = [one.document_id for one in self._of_source if one.what == OTHER_BYTES]
-        listed = list(source.list_documents())
-        differing, hashes = self._compare_listing(source, listed, document_ids=other_bytes)
+        differing, hashes = self._compare_listing(source, list(source.list_documents()))
         same_version = {row["document_id"] for row in hashes}
         self._of_source = [
             found
@@ -184,26 +185,19 @@ class _Comparison:
         )
 
     def _compare_listing(
-        self,
-        source: Source,
-        listed: Sequence[ListedDocument],
-        *,
-        document_ids: Sequence[str] | None = None,
-        limit: int | None = None,
+        self, source: Source, listed: Sequence[ListedDocument]
     ) -> tuple[list[Difference], Sequence[RowMapping]]:
         """Compare a listing with the ledger.
 
-        Returns the differences, and the content hashes of ready documents that do not differ: of
-        those in `document_ids`, or of a random sample of at most `limit` documents.
+        Returns the differences, and the content hashes of the ready documents that do not differ.
         """
-        sample = {**self._parameters, "document_ids": document_ids, "limit": limit}
         with self._run_context.database.begin() as connection:
             load_listed(connection, listed, source, self._parameters["source_id"])
             rows = connection.execute(
                 load_statement("sync_proof/compare_listing"), self._parameters
             )
             found = [Difference(**row, is_fault=False) for row in rows.mappings()]
-            known = connection.execute(load_statement("sync_proof/sample_hashes"), sample)
+            known = connection.execute(load_statement("sync_proof/select_hashes"), self._parameters)
             hashes = known.mappings().all()
         return found, hashes
 
@@ -317,7 +311,7 @@ class _Comparison:
         self, source: Source, listed: Sequence[ListedDocument], hashes: Sequence[RowMapping]
     ) -> list[Difference]:
         sizes = {document.document_id: document.size_bytes or 0 for document in listed}
-        chosen = choose_documents(hashes, sizes)
+        chosen = _choose_documents(hashes, sizes)
         differing = []
         for fetched in source.fetch_documents(list(chosen)):
             if not isinstance(fetched, FetchedDocument):
@@ -329,9 +323,37 @@ class _Comparison:
                 versions = json.dumps([known["version"], found])
                 differing.append(Difference(fetched.document_id, OTHER_BYTES, versions=versions))
                 self._unread[fetched.document_id] = known["document_key"]
-        total = hashes[0]["total"] if hashes else 0
-        self.largest_unseen_ratio = bound_unseen_ratio(self.hashed, total)
+        self.largest_unseen_ratio = bound_unseen_ratio(self.hashed, len(hashes))
         return differing
+
+
+def _choose_documents(hashes: Sequence[RowMapping], sizes: dict[str, int]) -> dict[str, RowMapping]:
+    """Return all documents of a small source, or a random sample of a larger one, by id."""
+    total = sum(sizes.get(row["document_id"], 0) for row in hashes)
+    if len(hashes) <= MAX_HASHED_DOCUMENTS and total <= MAX_HASHED_BYTES:
+        return {row["document_id"]: row for row in hashes}
+    chosen: dict[str, RowMapping] = {}
+    bytes_left = MAX_SAMPLED_BYTES
+    for row in random.sample(hashes, min(MAX_SAMPLED_DOCUMENTS, len(hashes))):
+        bytes_left -= sizes.get(row["document_id"], 0)
+        if bytes_left < 0 and chosen:
+            break
+        chosen[row["document_id"]] = row
+    return chosen
+
+
+def bound_unseen_ratio(sampled: int, total: int) -> float:
+    """Return the largest share of documents that can differ although the sample has no difference.
+
+    The result is 0 if all documents were sampled, and 1 if none was. Otherwise it is the p for
+    which (1 - p)^n = 1 - 0.95, where n is `sampled`. Source: the binomial bound for zero observed
+    events, at a confidence of 95 %.
+    """
+    if sampled >= total:
+        return 0.0
+    if sampled == 0:
+        return 1.0
+    return 1.0 - float((1.0 - CONFIDENCE) ** (1.0 / sampled))
 
 
 def _count(run_context: RunContext, collection: str, source_id: int) -> tuple[int, int]:

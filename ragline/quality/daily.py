@@ -117,7 +117,9 @@ def _without_feedback(configuration: Configuration) -> Configuration:
     The index recall is measured with the vector of the query, and the feedback pass would move it.
     """
     collections = tuple(
-        settings.model_copy(update={"search": settings.search.without_feedback()})
+        settings.model_copy(
+            update={"search": settings.search.model_copy(update={"feedback_weight": 0.0})}
+        )
         for settings in configuration.collections
     )
     return configuration.model_copy(update={"collections": collections})

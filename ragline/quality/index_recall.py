@@ -37,7 +37,7 @@ def measure_recall(
     shares, generation = [], 0
     for query in queries:
         request = SearchRequest(
-            collection, query, DEPTH, "vector", rerank=False, principals=None, min_confidence=0
+            collection, query, DEPTH, "vector", principals=None, min_confidence=0
         )
         answer = searcher.search(request, generation_id=generation_id)
         exact = searcher.search(replace(request, exact=True), generation_id=generation_id)

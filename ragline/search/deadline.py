@@ -10,8 +10,6 @@ from sqlalchemy import Connection
 
 from ragline.errors import SearchTimeoutError
 from ragline.storage.database import limit_statements, shut_down_after
-from ragline.storage.pipelines import Pipeline
-from ragline.storage.statements import load_statement
 
 # The server cancels a statement at its limit. The error can arrive later, by this number of
 # seconds.
@@ -41,11 +39,6 @@ class Deadline:
             raise SearchTimeoutError(f"the search took longer than {self.limit_ms} ms")
         return remaining
 
-    @property
-    def has_passed(self) -> bool:
-        """Whether no time is left."""
-        return monotonic() >= self._ends_at
-
     def limit_statements(self, connection: Connection) -> None:
         """Limit each further statement of this transaction to the time that is left.
 
@@ -55,25 +48,10 @@ class Deadline:
             SearchTimeoutError: no time is left.
         """
         remaining = self.remaining_ms()
-        if self._is_limit_wrong(remaining):
+        stated = self._stated_ms
+        if stated is None or abs(stated - remaining) > MAX_LIMIT_ERROR * self.limit_ms:
             limit_statements(connection, remaining)
             self._stated_ms = remaining
-
-    def send_limit(self, pipeline: Pipeline) -> None:
-        """Limit each further statement of a pipeline, as `limit_statements` does.
-
-        Raises:
-            SearchTimeoutError: no time is left.
-        """
-        remaining = self.remaining_ms()
-        if self._is_limit_wrong(remaining):
-            statement = load_statement("search/limit_statements")
-            pipeline.send(statement, {"timeout_ms": str(remaining)})
-            self._stated_ms = remaining
-
-    def _is_limit_wrong(self, remaining_ms: int) -> bool:
-        stated = self._stated_ms
-        return stated is None or abs(stated - remaining_ms) > MAX_LIMIT_ERROR * self.limit_ms
 
     @contextmanager
     def enforce(self, connection: Connection) -> Iterator[None]:
@@ -82,20 +60,8 @@ class Deadline:
         Raises:
             SearchTimeoutError: no time is left when the block starts.
         """
-        with self.watch(connection):
-            self.limit_statements(connection)
-            yield
-
-    @contextmanager
-    def watch(self, connection: Connection) -> Iterator[None]:
-        """Close the connection if the block ends long after the limit.
-
-        It is `enforce` for a caller that sends the limit in a pipeline, with `send_limit`.
-
-        Raises:
-            SearchTimeoutError: no time is left when the block starts.
-        """
         self._stated_ms = None
+        self.limit_statements(connection)
         try:
             with shut_down_after(connection, self.remaining_ms() / 1e3 + GRACE_S):
                 yield

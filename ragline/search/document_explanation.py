@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, RowMapping
 
 from ragline.errors import UnknownDocumentError
+from ragline.search.candidates import Retrieval, list_principals
 from ragline.search.document_ranks import RankedEntries, rank_document
 from ragline.search.entries import select_hit_rows
 from ragline.search.exclusions import find_exclusions, select_document_entries
@@ -23,8 +24,6 @@ from ragline.search.hit_confidence import rate_entries
 from ragline.search.inspection import refuse_ambiguous
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord, read_query_words
-from ragline.search.retrieval import Retrieval, list_principals
-from ragline.search.search_decisions import decide_reranking
 from ragline.search.search_evidence import SearchEvidence
 from ragline.search.searcher import Searcher
 from ragline.storable_text import clean_value
@@ -51,8 +50,6 @@ def explain_document(
         The errors of `Searcher.search`, except GenerationTooOldError.
     """
     retrieval = searcher.prepare(request)
-    settings = searcher.settings(request.collection, retrieval.generation)
-    request = decide_reranking(request, settings)
     rule = searcher.find_rule(request, retrieval)
     with searcher.read(retrieval, request.tenant) as connection:
         document = _find_document(

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from ragline.search.candidates import (
-    choose_first,
+    NO_CONDITION,
+    FilterPlan,
+    Retrieval,
+    Vector,
+    choose_feedback,
     choose_plan,
+    configure_session,
     fuse,
+    list_principals,
+    move_query,
+    select_legs,
     sort_key,
     use_leg_score,
 )
-from ragline.search.feedback import Feedback, has_feedback, read_feedback, repeat_legs
 from ragline.search.filters import Condition
 from ragline.search.fusion import Candidate, Legs
-from ragline.search.legs import configure_session, select_legs
-from ragline.search.retrieval import NO_CONDITION, FilterPlan, Retrieval, list_principals
 from ragline.storage.generation_tables import load_generation_statement
 
 NO_LIMIT = 2**31 - 1
@@ -51,7 +56,7 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
     ranks of its best query. The statement reads all entries, so it takes longer than a search.
     """
     planned = choose_plan(connection, retrieval)
-    configure_session(connection, retrieval)
+    configure_session(connection, retrieval, planned.plan)
     admitting = _admit_document(retrieval, document_key)
     scan = FilterPlan(replace(planned.plan, vector="scan"), admitting.condition or NO_CONDITION)
     statement = load_generation_statement("search/select_entry_ids", retrieval.generation.id)
@@ -63,26 +68,29 @@ def rank_document(connection: Connection, retrieval: Retrieval, document_key: in
 
     first_pass: list[Candidate] = []
     second_pass: list[Candidate] = []
-    for place, (query, vector) in enumerate(zip(retrieval.queries, retrieval.vectors, strict=True)):
+    for query, vector in zip(retrieval.queries, retrieval.vectors, strict=True):
         legs = select_legs(connection, admitting, scan, query, vector)
         first_pass += rank_own(legs)
-        feedback = _read_as_searched(connection, retrieval, planned, place)
-        if feedback is not None:
-            legs = repeat_legs(connection, admitting, scan, query, feedback, legs)
+        moved = _move_as_searched(connection, retrieval, planned, query, vector)
+        if moved is not None:
+            again = select_legs(connection, admitting, scan, query, moved, is_feedback=True)
+            legs = Legs(legs.keyword, again.vector)
         second_pass += rank_own(legs)
     return RankedEntries(_keep_best(second_pass), _keep_best(first_pass))
 
 
-def _read_as_searched(
-    connection: Connection, retrieval: Retrieval, planned: FilterPlan, place: int
-) -> Feedback | None:
-    """Return what the search's feedback pass searches for, or None if it has no such pass."""
-    if not has_feedback(retrieval):
+def _move_as_searched(
+    connection: Connection,
+    retrieval: Retrieval,
+    planned: FilterPlan,
+    query: str,
+    vector: Vector | None,
+) -> Vector | None:
+    """Return the vector of the search's feedback pass, or None if it has no such pass."""
+    if retrieval.settings.feedback_weight == 0:
         return None
-    query, vector = retrieval.queries[place], retrieval.vectors[place]
     searched = select_legs(connection, retrieval, planned, query, vector)
-    first = choose_first(connection, retrieval, searched, place)
-    return read_feedback(connection, retrieval, vector, first)
+    return move_query(connection, retrieval, vector, choose_feedback(retrieval, searched))
 
 
 def _admit_document(retrieval: Retrieval, document_key: int) -> Retrieval:

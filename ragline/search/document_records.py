@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from ragline.parsing.formats import media_type_of
+from ragline.search.candidates import list_principals
 from ragline.search.inspection import Principals
-from ragline.search.retrieval import list_principals
 from ragline.storage.database import Database
 from ragline.storage.statements import load_statement
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, RowMapping
 
 from ragline.search.fusion import Candidate
 from ragline.search.messages import SearchRequest
-from ragline.search.retrieval import Retrieval
 from ragline.storage.generation_tables import load_generation_statement
-from ragline.storage.pipelines import Row, pipelined
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,7 @@ class Entry:
     """
 
     score: float
-    row: Row
+    row: RowMapping
     candidate: Candidate
     fused_rank: int
     rerank_score: float | None = None
@@ -50,38 +48,12 @@ def select_entries(
 ) -> list[Entry]:
     """Return the entries of candidates, in their order. Deleted entries are left out."""
     rows = select_hit_rows(connection, generation_id, [candidate.id for candidate in candidates])
-    return _make_entries(candidates, rows)
-
-
-def select_last_entries(
-    connection: Connection, retrieval: Retrieval, candidates: Sequence[Candidate]
-) -> list[Entry]:
-    """Return the entries of candidates as `select_entries` does, and end the transaction.
-
-    For late interaction, the token codes of the first candidates are read too.
-    """
-    ids = [candidate.id for candidate in candidates]
-    statement = load_generation_statement("search/select_hits", retrieval.generation.id)
-    with pipelined(connection) as pipeline:
-        retrieval.deadline.send_limit(pipeline)
-        answer = pipeline.send(statement, {"ids": ids})
-        tokens = retrieval.tokens
-        codes = None
-        if tokens is not None:
-            codes = tokens.send(pipeline, ids[: retrieval.settings.rerank_candidates])
-        pipeline.commit()
-    if tokens is not None:
-        tokens.receive(codes)
-    return _make_entries(candidates, answer.all())
-
-
-def _make_entries(candidates: Sequence[Candidate], rows: Iterable[Row]) -> list[Entry]:
-    by_id = {row["id"]: row for row in rows}
-    return [
-        Entry(candidate.score, by_id[candidate.id], candidate, rank)
-        for rank, candidate in enumerate(candidates, start=1)
-        if candidate.id in by_id
-    ]
+    ranked = {candidate.id: (candidate, rank) for rank, candidate in enumerate(candidates, start=1)}
+    entries = []
+    for row in rows:
+        candidate, rank = ranked[row["id"]]
+        entries.append(Entry(candidate.score, row, candidate, rank))
+    return entries
 
 
 def choose_hits(entries: Sequence[Entry], request: SearchRequest) -> list[Entry]:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, RowMapping
 
+from ragline.search.candidates import NO_CONDITION, Retrieval, bind_filter, list_principals
 from ragline.search.explanation_messages import Exclusion
 from ragline.search.filters import Condition, compile_filter, split_filter
-from ragline.search.legs import bind_filter
 from ragline.search.messages import SearchRequest
-from ragline.search.retrieval import NO_CONDITION, Retrieval, list_principals
 from ragline.search.retrieval_plan import MAX_AGE_SQL
 
 

@@ -23,9 +23,7 @@ Reason = Literal[
     "reranked",
     "top_k",
 ]
-Stage = Literal[
-    "vector", "keyword", "first_fusion", "first_reranking", "fusion", "reranking", "answer"
-]
+Stage = Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from ragline.errors import InvalidSearchError
 from ragline.search.entries import Entry
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
-from ragline.search.search_decisions import resolve_reranker
+from ragline.search.rerank_stage import resolve_reranker
 
 # This is added to a share before the logarithm is computed, because a share can be 0. Source:
 # benchmarks/confidence_calibration.py.

@@ -15,7 +15,6 @@ from ragline.search.highlights import find_highlights
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Hit, HitExplanation, Receipt, SearchRequest
 from ragline.storage.generation_tables import load_generation_statement
-from ragline.storage.pipelines import Row
 
 MAX_SECTION_CHARS = 20_000
 
@@ -29,11 +28,6 @@ class HitDetails:
 
     contexts: Mapping[int, RowMapping] = field(default_factory=dict)
     highlights: Mapping[int, tuple[Highlight, ...]] = field(default_factory=dict)
-
-
-def needs_details(request: SearchRequest) -> bool:
-    """Whether the hits of a request have context or highlights."""
-    return request.highlight or bool({"neighbours", "section"} & {*request.include})
 
 
 def read_hit_details(
@@ -132,7 +126,7 @@ def _explain(entry: Entry) -> HitExplanation:
     )
 
 
-def make_receipt(row: Row, generation: LiveGeneration, now: datetime) -> Receipt:
+def make_receipt(row: RowMapping, generation: LiveGeneration, now: datetime) -> Receipt:
     """Make the receipt of a row of `search/select_hits`."""
     since = row["source_changed_at"] or row["indexed_at"]
     return Receipt(

@@ -19,12 +19,12 @@ from ragline.errors import (
     UnknownReceiptError,
 )
 from ragline.parsing.formats import media_type_of
+from ragline.search.candidates import list_principals
 from ragline.search.entries import select_hit_rows
 from ragline.search.highlights import find_highlights
 from ragline.search.hits import make_receipt, select_hit_contexts
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import Highlight, Receipt
-from ragline.search.retrieval import list_principals
 from ragline.storable_text import clean_value
 from ragline.storage.database import Database, limit_statements
 from ragline.storage.generation_tables import load_generation_statement

@@ -19,9 +19,6 @@ from ragline.unknown_names import describe_unknown
 class LiveGeneration:
     """The properties of a generation that a search needs. Nearly all searches use the live one.
 
-    `has_term_weights` says whether the generation has a table of term weights. It has none if an
-    earlier release created it.
-
     `calibrations` has the keys `mode`, `is_reranked`, `model` and `reason` for each kind of search
     that was calibrated. It is None if no kind of search was calibrated. `released` has the search
     settings of the release, as `released_settings` writes them. It is None if searches use the
@@ -35,7 +32,6 @@ class LiveGeneration:
     space_fingerprint: str
     model: str
     has_vector_index: bool = False
-    has_term_weights: bool = False
     analysis_version: str | None = VERSION
     calibrations: Sequence[Mapping[str, Any]] | None = field(default=None, compare=False)
     released: ReleasedSettings | None = field(default=None, compare=False)

@@ -35,9 +35,6 @@ class SearchRequest:
     `min_confidence` removes hits with a lower confidence. None means the value of the collection's
     settings, and 0 removes nothing.
 
-    `rerank` says whether the first candidates are reranked. None means the setting `search.rerank`
-    of the collection.
-
     `depth_top_k` limits the candidates to those of a search with this `top_k`. An evaluation asks
     for more hits than a caller does. Without this limit, each leg would also find more candidates
     than in the search of a caller. None means `top_k`.
@@ -47,7 +44,7 @@ class SearchRequest:
     query: str
     top_k: int = DEFAULT_TOP_K
     mode: Mode = "hybrid"
-    rerank: bool | None = None
+    rerank: bool = False
     principals: tuple[str, ...] | None = ()
     alternatives: tuple[str, ...] = ()
     filter: Mapping[str, Any] | None = None
@@ -198,8 +195,7 @@ class SearchAnswer:
     that hits were found, and that `min_confidence` removed all of them. `confidence_note` says why
     hits were removed, or why they have no confidence. `best_confidence` is the highest confidence
     of the hits before their removal, or None without one. `is_minimum_ignored` says that the
-    setting `search.min_confidence` has no effect, because there is no calibration. `is_reranked`
-    says that the first candidates were reranked.
+    setting `search.min_confidence` has no effect, because there is no calibration.
     """
 
     request_id: UUID
@@ -214,7 +210,6 @@ class SearchAnswer:
     confidence_note: str | None = None
     best_confidence: float | None = None
     is_minimum_ignored: bool = False
-    is_reranked: bool = False
 
     @property
     def has_found_nothing(self) -> bool:

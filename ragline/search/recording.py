@@ -87,7 +87,7 @@ def make_record(
         "query": make_recorded_query(request.query, query_text),
         "mode": request.mode,
         "top_k": request.top_k,
-        "is_reranked": answer.is_reranked,
+        "is_reranked": bool(request.rerank),
         "hit_count": len(hits),
         "embed_ms": answer.took_ms.embed,
         "retrieve_ms": answer.took_ms.retrieve,

@@ -9,13 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ragline.configuration import CollectionSettings
+from ragline.errors import InvalidSearchError
+from ragline.rerankers import LATE_INTERACTION, NAMED_RERANKERS
 from ragline.rerankers.reranker import Reranker, score_texts
-from ragline.search.blending import split_blend
 from ragline.search.deadline import Deadline
 from ragline.search.entries import Entry
 from ragline.search.messages import SearchRequest
-from ragline.search.token_scores import TokenScores
+
+
+def resolve_reranker(request: SearchRequest, settings: CollectionSettings) -> str:
+    """Return the setting of the reranker that a request asks for.
+
+    Raises:
+        InvalidSearchError: the request asks for a cross-encoder, and the collection has none.
+    """
+    if request.reranker == "late_interaction":
+        return LATE_INTERACTION
+    if request.reranker == "cross_encoder" and settings.reranker in NAMED_RERANKERS:
+        raise InvalidSearchError(
+            "rerank", f"collection {request.collection} names no cross-encoder in its settings"
+        )
+    return settings.reranker
 
 
 def rerank_entries(
@@ -36,15 +54,6 @@ def rerank_entries(
     """
     first = entries[: settings.search.rerank_candidates]
     scores = score_entries(reranker, request.queries, first, deadline)
-    return blend_entries(entries, scores, settings.search.rerank_weight)
-
-
-def rerank_by_tokens(
-    tokens: TokenScores, settings: CollectionSettings, entries: list[Entry], deadline: Deadline
-) -> list[Entry]:
-    """Sort the first entries as `rerank_entries` does, by late interaction over token codes."""
-    first = entries[: settings.search.rerank_candidates]
-    scores = tokens.score([entry.row["id"] for entry in first], deadline)
     return blend_entries(entries, scores, settings.search.rerank_weight)
 
 
@@ -94,6 +103,35 @@ def score_entries(
         deadline.remaining_ms()
         scores_by_query.append(score_texts(reranker, query, texts))
     return [max(of_text) for of_text in zip(*scores_by_query, strict=True)]
+
+
+def blend_scores(
+    fused: Sequence[float], reranked: Sequence[float], weight: float = 0.5
+) -> list[float]:
+    """Blend the scores: (1 - weight) · fused score + weight · reranker's score.
+
+    Before that, the scores of each list are scaled to 0…1: the lowest becomes 0 and the highest 1.
+    If all scores of a list are equal, they become 1. The default weight had the best nDCG@10 over
+    seven public collections.
+
+    Raises:
+        ValueError: the lists differ in length.
+    """
+    return [fused_part + part for fused_part, part in split_blend(fused, reranked, weight)]
+
+
+def split_blend(
+    fused: Sequence[float], reranked: Sequence[float], weight: float
+) -> list[tuple[float, float]]:
+    """Return the parts of each score of `blend_scores`: the fused part and the reranker's part."""
+    pairs = zip(_scale(fused), _scale(reranked), strict=True)
+    return [(float((1 - weight) * first), float(weight * second)) for first, second in pairs]
+
+
+def _scale(scores: Sequence[float]) -> NDArray[np.float64]:
+    values = np.asarray(scores, dtype=np.float64)
+    spread = np.ptp(values) if len(values) else 0.0
+    return np.ones_like(values) if spread == 0 else (values - values.min()) / spread
 
 
 def _sort_key(entry: Entry) -> tuple[float, int]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ragline.configuration import CollectionSettings
+from ragline.search.candidates import Retrieval, Vector
 from ragline.search.deadline import Deadline
 from ragline.search.filters import Condition, compile_filter
 from ragline.search.live_generation import LiveGeneration
 from ragline.search.messages import SearchRequest
-from ragline.search.query_vectors import QueryVectors
-from ragline.search.retrieval import Retrieval
 
 # With `max_per_document`, some candidates are left out of the answer. Therefore more candidates are
 # fetched.
@@ -37,20 +36,16 @@ def plan_retrieval(
     settings: CollectionSettings,
     condition: Condition | None,
     generation: LiveGeneration,
-    vectors: QueryVectors,
+    vectors: tuple[Vector | None, ...],
     deadline: Deadline,
 ) -> Retrieval:
-    """Return how the candidates of a request are retrieved from a generation.
-
-    `request.rerank` is true or false, as `decide_reranking` returns it.
-    """
+    """Return how the candidates of a request are retrieved from a generation."""
     return Retrieval(
         generation=generation,
         settings=settings.search,
         mode=request.mode,
         queries=request.queries,
-        vectors=vectors.vectors,
-        tokens=vectors.tokens,
+        vectors=vectors,
         limit=_limit_candidates(request, settings, request.top_k),
         min_depth=_limit_candidates(request, settings, request.depth_top_k or request.top_k),
         principals=request.principals,

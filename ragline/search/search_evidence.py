@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import RowMapping
 
+from ragline.search.candidates import Retrieval
 from ragline.search.document_ranks import RankedEntries
 from ragline.search.entries import Entry, choose_hits
 from ragline.search.explanation_messages import BestChunk, Exclusion, Reason, StageRank
-from ragline.search.feedback import has_feedback
 from ragline.search.fusion import Candidate
 from ragline.search.hit_confidence import ConfidenceRule
 from ragline.search.messages import SearchRequest
 from ragline.search.query_words import QueryWord
-from ragline.search.retrieval import Retrieval
 
 # A leg's rank of an entry, its score, and its part of the fused score.
 _LegFigures = tuple[int | None, float | None, float | None]
@@ -110,10 +109,9 @@ class SearchEvidence:
         last_pass = _find(self.ranked.fused, entry_id)
         own = next((one for one in self.entries if one.row["id"] == entry_id), None)
         stages = self._list_legs(last_pass)
-        if has_feedback(self.retrieval):
+        if self.retrieval.settings.feedback_weight > 0 and self.request.mode != "keyword":
             rank, score = (first_pass.rank, first_pass.score) if first_pass else (None, None)
             stages.append(StageRank("first_fusion", rank, score))
-            stages += self._list_first_reranking(entry_id)
         fused_rank = own.fused_rank if own else self.count_fused_rank(last_pass)
         fused_score = last_pass.score if last_pass else None
         limit = self.retrieval.limit
@@ -155,17 +153,6 @@ class SearchEvidence:
                 found = candidate.keyword_rank, candidate.keyword_score, candidate.keyword_part
             stages.append(StageRank("keyword", *found, last_rank=depth))
         return stages
-
-    def _list_first_reranking(self, entry_id: int) -> list[StageRank]:
-        """Return the stage that reranks before the feedback pass, if the search has it."""
-        tokens = self.retrieval.tokens
-        if tokens is None or not self.retrieval.settings.rerank_before_feedback:
-            return []
-        score = tokens.first_scores.get(entry_id)
-        if score is None:
-            return [StageRank("first_reranking", None, None)]
-        better = [one for one in tokens.first_scores.values() if one > score]
-        return [StageRank("first_reranking", len(better) + 1, score)]
 
     def _describe_reranking(self, own: Entry | None) -> StageRank:
         if own is None or own.rerank_score is None:

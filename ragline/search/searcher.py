@@ -7,54 +7,39 @@ same code as a search.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from time import perf_counter
 from uuid import uuid4
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ragline.code_version import read_code_version
 from ragline.configuration import CollectionSettings, Configuration
 from ragline.configuration.released_settings import apply_release
 from ragline.embedder.embedder import Embedder
-from ragline.errors import (
-    GenerationTooOldError,
-    RaglineError,
-)
+from ragline.errors import GenerationTooOldError, SearchTimeoutError, UnknownCollectionError
 from ragline.model_cache import ModelCache
-from ragline.rerankers import LATE_INTERACTION
 from ragline.rerankers.reranker import Reranker
-from ragline.search.candidates import retrieve_candidates
+from ragline.search.candidates import DEFAULT_TIMEOUT_MS, Retrieval, Vector, retrieve_candidates
 from ragline.search.deadline import Deadline
 from ragline.search.empty_queries import refuse_empty
 from ragline.search.entries import Entry, choose_hits, select_entries
-from ragline.search.found_entries import FoundEntries, find_entries
 from ragline.search.hit_confidence import ConfidenceRule, keep_confident, make_rule
-from ragline.search.hits import HitDetails, make_hits, needs_details, read_hit_details
-from ragline.search.known_generations import AskedGeneration, KnownGenerations
-from ragline.search.legs import configure_session
+from ragline.search.hits import HitDetails, make_hits, read_hit_details
 from ragline.search.live_generation import (
     LiveGeneration,
     read_generation,
     read_live_generation,
 )
 from ragline.search.messages import Plan, SearchAnswer, SearchRequest, StageTimes
-from ragline.search.query_vectors import NO_VECTORS, QueryEmbedder
-from ragline.search.rerank_stage import rerank_by_tokens, rerank_entries
-from ragline.search.retrieval import DEFAULT_TIMEOUT_MS, Retrieval
+from ragline.search.rerank_stage import rerank_entries, resolve_reranker
 from ragline.search.retrieval_plan import make_condition, plan_retrieval
-from ragline.search.search_decisions import (
-    decide_reranking,
-    find_settings,
-    resolve_reranker,
-    uses_late_interaction,
-)
-from ragline.search.search_models import SearchModels
-from ragline.search.search_transactions import SearchTransactions
-from ragline.search.token_scores import RotationCache
 from ragline.storage.database import Database
 from ragline.telemetry import set_span_attributes, span, traced
+
+# The SQLSTATE of a statement that was cancelled by its time limit or by an operator.
+QUERY_CANCELED = "57014"
 
 
 class Searcher:
@@ -80,12 +65,10 @@ class Searcher:
         towards `timeout_ms`. If it is None, a search waits until the model is loaded.
         """
         self.models = models or ModelCache(configuration.home / "models")
-        self._transactions = SearchTransactions(database, timeout_ms)
+        self._database = database
         self._configuration = configuration
         self._timeout_ms = timeout_ms
-        self._loaded = SearchModels(self.models, model_wait_s)
-        self._generations = KnownGenerations()
-        self._rotations = RotationCache()
+        self._model_wait_s = model_wait_s
 
     def search(
         self,
@@ -121,43 +104,43 @@ class Searcher:
             DatabaseUnavailableError: the database did not answer.
         """
         with span("search", collection=request.collection, mode=request.mode):
-            asked = AskedGeneration(
-                request.collection, request.tenant, generation_id, is_complete=is_complete
-            )
-            answer = self._answer(request, asked)
+            answer = self._answer(request, generation_id, is_complete=is_complete)
             set_span_attributes(hits=len(answer.hits))
             return answer
 
-    def _answer(self, stated: SearchRequest, asked: AskedGeneration) -> SearchAnswer:
+    def _answer(
+        self, request: SearchRequest, generation_id: int | None, *, is_complete: bool
+    ) -> SearchAnswer:
         started = perf_counter()
         deadline = Deadline(self._timeout_ms)
-        refuse_empty(stated.queries)
-        condition = make_condition(stated)
-        while True:
-            generation = self._choose_generation(stated, asked, deadline)
-            settings = self.settings(stated.collection, generation)
-            request = decide_reranking(stated, settings)
-            set_span_attributes(generation=generation.id)
-            rule = make_rule(request, settings, generation)
-            plan = (request, settings, condition, generation, NO_VECTORS, deadline)
-            retrieval = plan_retrieval(*plan)
-            if (found := self._search(request, settings, asked, retrieval)) is not None:
-                break
-        entries, reranked = found.entries, perf_counter()
+        refuse_empty(request.queries)
+        condition = make_condition(request)
+        generation = self._find_generation(
+            request, generation_id, deadline, is_complete=is_complete
+        )
+        settings = self.settings(request.collection, generation)
+        set_span_attributes(generation=generation.id)
+        _check_generation(generation, request)
+        rule = make_rule(request, settings, generation)
+        found = perf_counter()
+        vectors = self._embed(generation, request, deadline)
+        embedded = perf_counter()
+        retrieval = plan_retrieval(request, settings, condition, generation, vectors, deadline)
+        entries, plan = self._retrieve(retrieval, request.tenant)
+        retrieved = perf_counter()
         if request.rerank:
-            retrieval = replace(retrieval, tokens=found.tokens)
-            entries = self._rerank(request, settings, retrieval, entries)
-        rerank_ms = 1e3 * (perf_counter() - reranked) if request.rerank else 0.0
+            entries = self._rerank(request, settings, generation, entries, deadline)
+        reranked = perf_counter()
         rated = keep_confident(rule, choose_hits(entries, request))
         details = self._read_details(request, generation, rated.entries, deadline)
         hits = make_hits(rated.entries, generation, request, details)
-        total_ms = 1e3 * (perf_counter() - started)
-        # All other time counts as time in the database.
+        ended = perf_counter()
         took = StageTimes(
-            embed=found.embed_ms,
-            retrieve=total_ms - found.embed_ms - rerank_ms,
-            rerank=rerank_ms,
-            total=total_ms,
+            embed=1e3 * (embedded - found),
+            # Reading the live generation is also time in the database.
+            retrieve=1e3 * (found - started + retrieved - embedded + ended - reranked),
+            rerank=1e3 * (reranked - retrieved) if request.rerank else 0.0,
+            total=1e3 * (ended - started),
         )
         return SearchAnswer(
             uuid4(),
@@ -167,25 +150,17 @@ class Searcher:
             took,
             settings.search_fingerprint,
             read_code_version(),
-            found.plan if request.explain else None,
+            plan if request.explain else None,
             rated.is_abstained,
             rated.note,
             rated.best_confidence,
             rated.is_minimum_ignored,
-            is_reranked=bool(request.rerank),
         )
 
-    def prepare(
-        self,
-        request: SearchRequest,
-        *,
-        generation_id: int | None = None,
-        has_tokens: bool = False,
-    ) -> Retrieval:
+    def prepare(self, request: SearchRequest, *, generation_id: int | None = None) -> Retrieval:
         """Return the retrieval of a request, with its vectors. `min_generation` is ignored.
 
-        `generation_id` names another generation than the live one, as in `search`. With
-        `has_tokens`, the retrieval can score candidates by late interaction, whatever the settings.
+        `generation_id` names another generation than the live one, as in `search`.
 
         Raises:
             The errors of `search` that can occur before the retrieval.
@@ -193,14 +168,9 @@ class Searcher:
         deadline = Deadline(self._timeout_ms)
         refuse_empty(request.queries)
         condition = make_condition(request)
-        asked = AskedGeneration(request.collection, request.tenant, generation_id)
-        generation = self._read_generation(asked, deadline)
+        generation = self._find_generation(request, generation_id, deadline, is_complete=False)
+        vectors = self._embed(generation, request, deadline)
         settings = self.settings(request.collection, generation)
-        request = decide_reranking(request, settings)
-        embedder = self._prepare_embedding(
-            generation, request, settings, deadline, has_tokens=has_tokens
-        )
-        vectors = embedder.embed()
         return plan_retrieval(request, settings, condition, generation, vectors, deadline)
 
     def rank(self, request: SearchRequest, retrieval: Retrieval) -> list[Entry]:
@@ -208,10 +178,11 @@ class Searcher:
 
         `top_k` and `max_per_document` are not applied.
         """
-        settings = self.settings(request.collection, retrieval.generation)
-        request = decide_reranking(request, settings)
         entries, _ = self._retrieve(retrieval, request.tenant)
-        return self._rerank(request, settings, retrieval, entries) if request.rerank else entries
+        if not request.rerank:
+            return entries
+        settings = self.settings(request.collection, retrieval.generation)
+        return self._rerank(request, settings, retrieval.generation, entries, retrieval.deadline)
 
     def find_rule(self, request: SearchRequest, retrieval: Retrieval) -> ConfidenceRule:
         """Return how the hits of a prepared request get their confidence.
@@ -220,21 +191,34 @@ class Searcher:
             InvalidSearchError: the request states a `min_confidence`, and there is no calibration.
         """
         settings = self.settings(request.collection, retrieval.generation)
-        return make_rule(decide_reranking(request, settings), settings, retrieval.generation)
+        return make_rule(request, settings, retrieval.generation)
 
     @contextmanager
     def read(self, retrieval: Retrieval, tenant: str | None) -> Iterator[Connection]:
         """Open a transaction that sees what the tenant may see, within the search's time limit."""
-        with self._transactions.begin(tenant, retrieval.deadline) as connection:
+        with self._begin(tenant, retrieval.deadline) as connection:
             yield connection
 
     def embedder(self, model: str, deadline: Deadline | None = None) -> Embedder:
         """Return the embedder of a model. Each model is loaded once."""
-        return self._loaded.embedder(model, deadline)
+        with self._exclude_loading(deadline):
+            return self.models.embedder(model, self._model_wait_limit_s(deadline))
 
     def reranker(self, setting: str, model: str, deadline: Deadline | None = None) -> Reranker:
         """Return the reranker of a setting, for texts of an embedding model. It is loaded once."""
-        return self._loaded.reranker(setting, model, deadline)
+        with self._exclude_loading(deadline):
+            return self.models.reranker(setting, model, self._model_wait_limit_s(deadline))
+
+    def _model_wait_limit_s(self, deadline: Deadline | None) -> float | None:
+        if self._model_wait_s is None or deadline is None:
+            return self._model_wait_s
+        return min(self._model_wait_s, deadline.remaining_ms() / 1e3)
+
+    def _exclude_loading(self, deadline: Deadline | None) -> AbstractContextManager[None]:
+        """Without `model_wait_s`, exclude the time of the block from the deadline."""
+        if deadline is None or self._model_wait_s is not None:
+            return nullcontext()
+        return deadline.suspended()
 
     def warm(self) -> None:
         """Load the embedding models of all configured collections, and find the code version."""
@@ -249,7 +233,12 @@ class Searcher:
 
         With the live generation, the search settings are those of its release.
         """
-        settings = find_settings(self._configuration, collection)
+        try:
+            settings = self._configuration.collection(collection)
+        except UnknownCollectionError:
+            # The collection can be in the database although the configuration no longer contains
+            # it.
+            settings = CollectionSettings.model_construct(name=collection)
         return apply_release(settings, None if generation is None else generation.released)
 
     def live_generation(
@@ -268,95 +257,75 @@ class Searcher:
             if tenant in (None, settings.tenant)
         ]
         limit = deadline or Deadline(self._timeout_ms)
-        with self._transactions.begin(tenant, limit) as connection:
+        with (
+            self._translate_timeout(),
+            self._database_of(tenant).connect() as connection,
+            limit.enforce(connection),
+        ):
             return read_live_generation(connection, collection, tenant, configured)
 
-    def _choose_generation(
-        self, request: SearchRequest, asked: AskedGeneration, deadline: Deadline
-    ) -> LiveGeneration:
-        """Return the generation as it was read last. A request is refused only after a new read."""
-        generation = self._generations.find(asked)
-        if generation is not None:
-            # What was read earlier can be outdated, so it is no reason for a refusal.
-            with suppress(RaglineError):
-                self._check_generation(generation, request)
-                return generation
-        generation = self._read_generation(asked, deadline)
-        self._check_generation(generation, request)
-        return generation
-
-    def _check_generation(self, generation: LiveGeneration, request: SearchRequest) -> None:
-        """Refuse a request that this generation cannot answer."""
-        wanted = request.min_generation
-        if wanted is not None and generation.id < wanted:
-            raise GenerationTooOldError(
-                f"collection {request.collection} is served from generation {generation.id}, and "
-                f"{wanted} was asked for"
-            )
-        settings = self.settings(request.collection, generation)
-        make_rule(decide_reranking(request, settings), settings, generation)
-
-    def _read_generation(self, asked: AskedGeneration, deadline: Deadline) -> LiveGeneration:
-        if asked.generation_id is None:
-            generation = self.live_generation(asked.collection, asked.tenant, deadline)
-        else:
-            with self._transactions.begin(asked.tenant, deadline) as connection:
-                generation = read_generation(
-                    connection, asked.collection, asked.generation_id, asked.tenant,
-                    is_complete=asked.is_complete,
-                )  # fmt: skip
-        self._generations.store(asked, generation)
-        return generation
-
-    def _search(
+    def _find_generation(
         self,
         request: SearchRequest,
-        settings: CollectionSettings,
-        asked: AskedGeneration,
-        retrieval: Retrieval,
-    ) -> FoundEntries | None:
-        """Embed the queries and find entries. Returns None if the generation is outdated."""
-        # A model is loaded before the search takes a connection.
-        deadline = retrieval.deadline
-        embedder = self._prepare_embedding(retrieval.generation, request, settings, deadline)
-        with self._transactions.translate_timeout():
-            return find_entries(
-                self._transactions.database_of(request.tenant),
-                retrieval,
-                asked,
-                self._generations,
-                embed=embedder.embed,
-                read_again=lambda: self._read_generation(asked, deadline),
-            )
-
-    def _prepare_embedding(
-        self,
-        generation: LiveGeneration,
-        request: SearchRequest,
-        settings: CollectionSettings,
+        generation_id: int | None,
         deadline: Deadline,
         *,
-        has_tokens: bool = False,
-    ) -> QueryEmbedder:
-        """Load the model that a request needs, if it needs one."""
-        has_tokens = has_tokens or uses_late_interaction(request, settings)
-        is_embedded = has_tokens or request.mode != "keyword"
-        embedder = self.embedder(generation.model, deadline) if is_embedded else None
-        rotations = self._rotations if has_tokens else None
-        return QueryEmbedder(embedder, generation, request, rotations, deadline)
+        is_complete: bool = False,
+    ) -> LiveGeneration:
+        if generation_id is None:
+            return self.live_generation(request.collection, request.tenant, deadline)
+        with self._begin(request.tenant, deadline) as connection:
+            return read_generation(
+                connection,
+                request.collection,
+                generation_id,
+                request.tenant,
+                is_complete=is_complete,
+            )
+
+    def _database_of(self, tenant: str | None) -> Database:
+        return self._database if tenant is None else self._database.for_tenant(tenant)
+
+    @contextmanager
+    def _begin(self, tenant: str | None, deadline: Deadline) -> Iterator[Connection]:
+        with (
+            self._translate_timeout(),
+            self._database_of(tenant).begin() as connection,
+            deadline.enforce(connection),
+        ):
+            yield connection
+
+    @contextmanager
+    def _translate_timeout(self) -> Iterator[None]:
+        """Raise SearchTimeoutError for a statement that the database cancelled."""
+        try:
+            yield
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == QUERY_CANCELED:
+                raise SearchTimeoutError(
+                    f"the search took longer than {self._timeout_ms} ms"
+                ) from error
+            raise
+
+    @traced("embed")
+    def _embed(
+        self, generation: LiveGeneration, request: SearchRequest, deadline: Deadline
+    ) -> tuple[Vector | None, ...]:
+        if request.mode == "keyword":
+            return (None,) * len(request.queries)
+        embedder = self.embedder(generation.model, deadline)
+        vectors = []
+        for query in request.queries:
+            deadline.remaining_ms()
+            vectors.append(embedder.embed_query(query))
+        return tuple(vectors)
 
     @traced("retrieve")
     def _retrieve(self, retrieval: Retrieval, tenant: str | None) -> tuple[list[Entry], Plan]:
-        with self._transactions.begin(tenant, retrieval.deadline) as connection:
-            configure_session(connection, retrieval)
+        with self._begin(tenant, retrieval.deadline) as connection:
             candidates, plan = retrieve_candidates(connection, retrieval)
             retrieval.deadline.limit_statements(connection)
-            entries = select_entries(connection, retrieval.generation.id, candidates)
-            if retrieval.tokens is not None:
-                ids = [candidate.id for candidate in candidates]
-                ids = ids[: retrieval.settings.rerank_candidates]
-                retrieval.tokens.read(connection, ids, retrieval.deadline)
-            return entries, plan
+            return select_entries(connection, retrieval.generation.id, candidates), plan
 
     def _read_details(
         self,
@@ -366,9 +335,9 @@ class Searcher:
         deadline: Deadline,
     ) -> HitDetails:
         """Read the context and the highlights that a request asks for."""
-        if not entries or not needs_details(request):
+        if not entries or not (request.highlight or {"neighbours", "section"} & {*request.include}):
             return HitDetails()
-        with self._transactions.begin(request.tenant, deadline) as connection:
+        with self._begin(request.tenant, deadline) as connection:
             return read_hit_details(connection, request, generation, entries, deadline)
 
     @traced("rerank")
@@ -376,11 +345,18 @@ class Searcher:
         self,
         request: SearchRequest,
         settings: CollectionSettings,
-        retrieval: Retrieval,
+        generation: LiveGeneration,
         entries: list[Entry],
+        deadline: Deadline,
     ) -> list[Entry]:
-        setting = resolve_reranker(request, settings)
-        if setting == LATE_INTERACTION and retrieval.tokens is not None:
-            return rerank_by_tokens(retrieval.tokens, settings, entries, retrieval.deadline)
-        reranker = self.reranker(setting, retrieval.generation.model, retrieval.deadline)
-        return rerank_entries(reranker, request, settings, entries, retrieval.deadline)
+        reranker = self.reranker(resolve_reranker(request, settings), generation.model, deadline)
+        return rerank_entries(reranker, request, settings, entries, deadline)
+
+
+def _check_generation(generation: LiveGeneration, request: SearchRequest) -> None:
+    wanted = request.min_generation
+    if wanted is not None and generation.id < wanted:
+        raise GenerationTooOldError(
+            f"collection {request.collection} is served from generation {generation.id}, and "
+            f"{wanted} was asked for"
+        )

@@ -135,20 +135,6 @@ class IgnoresDocuments(Protocol):
 
 
 @runtime_checkable
-class ListsByName(Protocol):
-    """A source that can list single documents without a listing of all documents."""
-
-    def list_named(self, document_ids: Collection[str]) -> Sequence[ListedDocument] | None:
-        """Those of the named documents that a listing would contain now, in any order.
-
-        The result is None if only a listing of all documents can answer.
-
-        Raises:
-            SourceUnavailableError: the source could not look up all of them.
-        """
-
-
-@runtime_checkable
 class ListsInPart(Protocol):
     """A source that can complete a listing even if some folders cannot be read."""
 

@@ -10,7 +10,7 @@ import re
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pathspec import GitIgnoreSpec
 from pydantic import (
@@ -92,7 +92,6 @@ def _dates_to_text(value: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 VariableName = Annotated[str, BeforeValidator(read_variable)]
 Metadata = Annotated[dict[str, JsonValue], BeforeValidator(_dates_to_text)]
-WebhookSender = Literal["github", "gitlab", "s3"]
 Principals = tuple[Annotated[str, Field(min_length=1)], ...]
 
 
@@ -125,20 +124,6 @@ class Rule(BaseModel):
     def matches(self, document_id: str) -> bool:
         """Whether the rule applies to this document."""
         return self._pattern.match_file(document_id)
-
-
-class WebhookSettings(BaseModel):
-    """The webhook that signals changes of a source: its sender and its secret."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sender: WebhookSender = Field(
-        description="Sender of the webhook: `github`, `gitlab`, or `s3` for a storage that sends "
-        "event notifications of S3 with a bearer token, such as MinIO."
-    )
-    secret: VariableName = Field(
-        description="Name of the environment variable of the service that contains the secret."
-    )
 
 
 class SourceSettings(BaseModel):
@@ -202,11 +187,6 @@ class SourceSettings(BaseModel):
         default_factory=dict,
         description="Secrets of the source. Each value is the name of the environment variable "
         "that contains the secret.",
-    )
-    webhook: WebhookSettings | None = Field(
-        default=None,
-        description="Webhook that [signals changes](sources.md#signals) of the source to the "
-        "service.",
     )
 
     @property

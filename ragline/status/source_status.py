@@ -67,9 +67,8 @@ class SourceStatus:
     `documents` counts documents by state. `age_seconds` is the time since the last complete
     listing. `proven_at` is the time of the last listing, or of a later probe that found no change.
     `visible_p95_seconds` and `visible_max_seconds` are computed from the readings of the last
-    CLOCK_DAYS days, including those of the first listing. They are None without a reading.
-    `signals` counts the signals of changes by reason, and `signalled_since` is the time of the
-    oldest signal that no listing has cleared. `alarms` contains the texts of `alarm_details`.
+    CLOCK_DAYS days, including those of the first listing. They are None without a reading. `alarms`
+    contains the texts of `alarm_details`.
     """
 
     source: str
@@ -95,8 +94,6 @@ class SourceStatus:
     visible_max_seconds: float | None
     alarms: list[str]
     alarm_details: list[Alarm] = field(default_factory=list)
-    signals: dict[str, int] = field(default_factory=dict)
-    signalled_since: datetime | None = None
 
     @property
     def is_fresh(self) -> bool:
@@ -167,8 +164,6 @@ def _read_source(
         visible_max_seconds=None if everything is None else everything["all_max_seconds"],
         alarms=[alarm.text for alarm in alarms],
         alarm_details=alarms,
-        signals=row["signals"],
-        signalled_since=row["signalled_since"],
     )
 
 

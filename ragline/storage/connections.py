@@ -5,7 +5,6 @@ The service imports these names from here, so that the library is the only user 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import NamedTuple, TypeAlias, cast
 
 import sqlalchemy
@@ -46,13 +45,6 @@ def is_answering(database: Database) -> bool:
     except (RaglineError, SQLAlchemyError):
         return False
     return True
-
-
-def warm_connections(database: Database, count: int) -> None:
-    """Open connections in advance. The first requests then need not wait for new ones."""
-    with ExitStack() as opened:
-        for _ in range(count):
-            opened.enter_context(database.connect())
 
 
 def read_pool_usage(database: Database) -> PoolUsage:

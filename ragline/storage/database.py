@@ -23,7 +23,6 @@ from sqlalchemy import URL, Connection, Engine, NullPool, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, ProgrammingError
 
 from ragline.errors import ConfigurationError, DatabaseUnavailableError, MissingExtensionError
-from ragline.storage.connection_pings import limit_pings
 from ragline.storage.connection_watchdog import Watchdog
 from ragline.storage.database_errors import (
     describe_reason,
@@ -59,6 +58,8 @@ SESSION_DEFAULTS = (
 SEARCH_PATH = "ragline,public,extensions"
 # In the `options` of an address, a space after a backslash does not end the value.
 STATED_SEARCH_PATH = re.compile(r"search_path=((?:\\.|[^\s\\])+)")
+# An answer takes less than a millisecond. A server that needs longer than this does not respond.
+MAX_PING_S = 2.0
 _watchdog = Watchdog()
 # An advisory lock of Ragline only; the number is arbitrary.
 PREPARATION_LOCK = 7_267_001
@@ -211,7 +212,7 @@ def connect_database(address: str) -> Database:
         url, pool_pre_ping=True, pool_size=10, max_overflow=50, **settings
     )
     event.listen(engine, "connect", _register_types)
-    limit_pings(engine, _watchdog)
+    _limit_ping(engine)
     sessions = sqlalchemy.create_engine(
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", **settings
     )
@@ -312,6 +313,17 @@ def copy_rows(
             copy.write_row(row)
             count += 1
     return count
+
+
+def _limit_ping(engine: Engine) -> None:
+    """Limit the time that a ping takes. A ping tests a connection of the pool."""
+    ping = engine.dialect.do_ping
+
+    def ping_briefly(driver: Any) -> bool:
+        with _watchdog.watch(driver.fileno(), MAX_PING_S):
+            return ping(driver)
+
+    engine.dialect.do_ping = ping_briefly  # type: ignore[method-assign,assignment]
 
 
 def _register_types(driver: PsycopgConnection[Any], _record: object) -> None:

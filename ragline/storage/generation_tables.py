@@ -1,8 +1,8 @@
-"""The tables of a generation: their names, their creation, and statements on them.
+"""The table of the entries of a generation: its name, its creation, and statements on it.
 
-The SQL files use the names `entries_generation` and `term_weights_generation`. This module replaces
-them by the names of the generation's tables. Only the number of the generation varies, so no text
-of a user gets into a statement.
+The SQL files use the name `entries_generation`. This module replaces it by the name of the
+generation's table. Only the number of the generation varies, so no text of a user gets into a
+statement.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from sqlalchemy import Connection, TextClause, text
 from ragline.storage.statements import load_statement, load_template
 
 PLACEHOLDER = "entries_generation"
-# The table of term weights has a copy of the columns that the keyword leg reads.
-TERM_WEIGHTS_PLACEHOLDER = "term_weights_generation"
 
 
 def entries_table(generation_id: int) -> str:
@@ -23,39 +21,22 @@ def entries_table(generation_id: int) -> str:
     return f"entries_{int(generation_id)}"
 
 
-def term_weights_table(generation_id: int) -> str:
-    """Return the name of a generation's table of term weights, without the schema."""
-    return f"term_weights_{int(generation_id)}"
-
-
 @lru_cache(maxsize=256)
 def load_generation_statement(name: str, generation_id: int) -> TextClause:
-    """Return the statement `name` for the tables of one generation."""
-    return text(_name_tables(load_statement(name).text, generation_id))
+    """Return the statement `name` for the table of one generation."""
+    return text(load_statement(name).text.replace(PLACEHOLDER, entries_table(generation_id)))
 
 
 def create_entries_table(connection: Connection, generation_id: int, dimension: int) -> None:
-    """Create the tables and their keyword indexes. The vector index is created later."""
-    statement = _name_tables(load_template("generation.sql"), generation_id)
+    """Create the table and its keyword index. The vector index is created later."""
+    template = load_template("generation.sql")
+    statement = template.replace(PLACEHOLDER, entries_table(generation_id))
     connection.exec_driver_sql(statement.replace("halfvec(dimension)", f"halfvec({dimension:d})"))
 
 
 def drop_entries_table(connection: Connection, generation_id: int) -> None:
-    """Drop the tables with all entries and their term weights, if they exist."""
-    for table in (entries_table(generation_id), term_weights_table(generation_id)):
-        connection.exec_driver_sql(f"drop table if exists ragline.{table}")
-
-
-def drop_lone_term_weights(connection: Connection) -> None:
-    """Drop the tables of term weights whose generation has no table of entries.
-
-    An earlier release drops only the table of entries.
-    """
-    statement = load_statement("lifecycle/select_lone_term_weights")
-    for generation_id in connection.execute(statement).scalars().all():
-        connection.exec_driver_sql(
-            f"drop table if exists ragline.{term_weights_table(generation_id)}"
-        )
+    """Drop the table with all entries, if it exists."""
+    connection.exec_driver_sql(f"drop table if exists ragline.{entries_table(generation_id)}")
 
 
 def create_vector_index(
@@ -66,7 +47,7 @@ def create_vector_index(
     `m` is the number of connections of an element, and `ef_construction` is the number of
     candidates for them.
     """
-    template = _name_tables(load_template("vector_index.sql"), generation_id)
+    template = load_template("vector_index.sql").replace(PLACEHOLDER, entries_table(generation_id))
     numbers = f"m = {m:d}, ef_construction = {ef_construction:d}"
     connection.exec_driver_sql(
         template.replace("m = connections, ef_construction = candidates", numbers)
@@ -81,8 +62,3 @@ def has_vector_index(connection: Connection, generation_id: int) -> bool:
         " false)"
     )
     return bool(connection.execute(statement, {"name": name}).scalar_one())
-
-
-def _name_tables(statement: str, generation_id: int) -> str:
-    named = statement.replace(PLACEHOLDER, entries_table(generation_id))
-    return named.replace(TERM_WEIGHTS_PLACEHOLDER, term_weights_table(generation_id))

@@ -32,8 +32,6 @@ WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 SEARCH_SPACE: Space = {
     "vector_weight": WEIGHTS,
     "feedback_weight": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
-    "keyword_feedback_weight": (0.0, 0.15, 0.3),
-    "rerank_before_feedback": (False, True),
     "candidates": (50, 100, 200),
 }
 # The values for the settings of reranked searches. Without a GPU, more candidates take seconds.

@@ -7,10 +7,9 @@ and the blend of rerank scores use the same functions as a search.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -28,18 +27,21 @@ from ragline.golden_set import GoldenSet
 from ragline.progress import Progress
 from ragline.rerankers.reranker import Reranker
 from ragline.search.candidates import (
+    FilterPlan,
+    Retrieval,
+    choose_feedback,
     choose_plan,
+    configure_session,
     fuse,
     lacks_candidates,
+    move_query,
+    select_legs,
 )
 from ragline.search.deadline import Deadline
 from ragline.search.entries import Entry, select_entries, select_hit_rows
-from ragline.search.feedback import choose_feedback, read_feedback, repeat_legs
 from ragline.search.fusion import Fusion, Leg, Legs
-from ragline.search.legs import configure_session, select_legs
 from ragline.search.messages import SearchRequest
 from ragline.search.rerank_stage import blend_entries, score_entries
-from ragline.search.retrieval import FilterPlan, Retrieval
 from ragline.search.searcher import Searcher
 from ragline.tuning.measurement import TIMEOUT_MS
 
@@ -48,15 +50,14 @@ from ragline.tuning.measurement import TIMEOUT_MS
 class _SearchedQuery:
     """What the legs found for one query.
 
-    `moved` contains the legs of the feedback passes that were run. Its keys are the first entries
-    and the two feedback weights.
+    `moved` contains the vector legs of the feedback passes that were run. Its keys are the first
+    entries and the feedback weight.
     """
 
     retrieval: Retrieval
     planned: FilterPlan
     legs: Legs
-    moved: dict[tuple[tuple[int, ...], float, float], Legs] = field(default_factory=dict)
-    token_scores: dict[int, float] = field(default_factory=dict)
+    moved: dict[tuple[tuple[int, ...], float], Leg] = field(default_factory=dict)
 
 
 class SearchedQueries:
@@ -73,24 +74,21 @@ class SearchedQueries:
     ) -> None:
         """Search for each query. `candidates` is the largest tried value of the same setting."""
         # With these weights, both legs are run, and the feedback pass is not.
-        both = {
-            "vector_weight": 0.5, "feedback_weight": 0.0, "keyword_feedback_weight": 0.0,
-            "candidates": candidates,
-        }  # fmt: skip
+        both = {"vector_weight": 0.5, "feedback_weight": 0.0, "candidates": candidates}
         self.golden = golden
         self.keys = tuple(golden.queries)
         self._searcher = searcher
         self._queries: dict[str, _SearchedQuery] = {}
         self._documents: dict[int, tuple[str, str]] = {}
-        self._scores: dict[tuple[float, ...], Values] = {}
+        self._scores: dict[tuple[float, float, int], Values] = {}
         name = f"{collection}: search once"
         with progress.stage(name, total=len(self.keys), unit="queries") as advance:
             for key, query in golden.queries.items():
                 request = SearchRequest(
-                    collection, query, EVALUATED_HITS, rerank=False, principals=ALL_PRINCIPALS,
+                    collection, query, EVALUATED_HITS, principals=ALL_PRINCIPALS,
                     depth_top_k=SERVED_TOP_K,
                 )  # fmt: skip
-                prepared = searcher.prepare(request, generation_id=generation_id, has_tokens=True)
+                prepared = searcher.prepare(request, generation_id=generation_id)
                 settings = prepared.settings.model_copy(update=both)
                 self._queries[key] = self._search(replace(prepared, settings=settings))
                 advance(1)
@@ -100,10 +98,7 @@ class SearchedQueries:
 
         The result is stored, so a second call with equal settings computes nothing.
         """
-        tried = (
-            settings.vector_weight, settings.feedback_weight, settings.candidates,
-            settings.keyword_feedback_weight, settings.rerank_before_feedback,
-        )  # fmt: skip
+        tried = (settings.vector_weight, settings.feedback_weight, settings.candidates)
         if tried not in self._scores:
             run = {key: self._score_documents(key, self.fuse(key, settings)) for key in self.keys}
             values = list_values(self.golden.judgements, run, self.keys)
@@ -115,21 +110,10 @@ class SearchedQueries:
         searched = self._queries[key]
         retrieval = replace(searched.retrieval, settings=settings)
         legs = searched.legs.first(retrieval.depth)
-        score = partial(self._score_tokens, searched)
-        if first := choose_feedback(retrieval, fuse(retrieval, legs), score):
-            legs = self._run_feedback(searched, retrieval, first).first(retrieval.depth)
+        if first := choose_feedback(retrieval, legs):
+            moved = self._run_feedback(searched, settings.feedback_weight, first)
+            legs = Legs(legs.keyword, moved.first(retrieval.depth))
         return fuse(retrieval, legs)
-
-    def _score_tokens(self, searched: _SearchedQuery, ids: Sequence[int]) -> list[float]:
-        """Return the late interaction scores of entries. Each is computed only once."""
-        known, tokens = searched.token_scores, searched.retrieval.tokens
-        missing = [id_ for id_ in ids if id_ not in known]
-        if missing and tokens is not None:
-            with self._begin(searched.retrieval) as (connection, timed):
-                tokens.read(connection, missing, timed.deadline)
-            scores = tokens.score_query(missing, 0, Deadline(TIMEOUT_MS))
-            known |= dict(zip(missing, scores, strict=True))
-        return [known[id_] for id_ in ids]
 
     def select_entries(self, key: str, settings: SearchSettings) -> list[Entry]:
         """Return the entries of a query in the order of a search without reranking."""
@@ -137,50 +121,35 @@ class SearchedQueries:
         with self._begin(self._queries[key].retrieval) as (connection, retrieval):
             return select_entries(connection, retrieval.generation.id, candidates)
 
-    def score_tokens(self, key: str, entries: Sequence[Entry]) -> list[float]:
-        """Return the late interaction scores of entries of a query."""
-        return self._score_tokens(self._queries[key], [entry.row["id"] for entry in entries])
-
     def _search(self, prepared: Retrieval) -> _SearchedQuery:
         (query,), (vector,) = prepared.queries, prepared.vectors
         with self._begin(prepared) as (connection, retrieval):
             planned = choose_plan(connection, retrieval)
-            configure_session(connection, retrieval)
+            configure_session(connection, retrieval, planned.plan)
             legs = select_legs(connection, retrieval, planned, query, vector)
             if lacks_candidates(retrieval, planned.plan, legs):
                 planned = replace(planned, plan=replace(planned.plan, vector="scan"))
-                configure_session(connection, retrieval)
+                configure_session(connection, retrieval, planned.plan)
                 legs = select_legs(connection, retrieval, planned, query, vector)
             self._read_documents(connection, retrieval, (legs.keyword, legs.vector))
         return _SearchedQuery(retrieval, planned, legs)
 
-    def _run_feedback(
-        self, searched: _SearchedQuery, tried: Retrieval, first: tuple[int, ...]
-    ) -> Legs:
-        """Return the legs after a feedback pass. With equal arguments, it is run only once."""
-        weights = (tried.settings.feedback_weight, tried.settings.keyword_feedback_weight)
-        # If a leg has no weight, its feedback is not run, as in a search.
-        key = (
-            first,
-            weights[0] * (tried.vector_weight > 0),
-            weights[1] * (tried.vector_weight < 1),
-        )
-        if key not in searched.moved:
-            (query,), (vector,) = tried.queries, tried.vectors
-            settings = tried.settings.model_copy(
-                update={"candidates": searched.retrieval.settings.candidates}
-            )
-            with self._begin(replace(tried, settings=settings)) as (connection, retrieval):
-                configure_session(connection, retrieval)
-                feedback = read_feedback(connection, retrieval, vector, first)
-                legs = searched.legs
-                if feedback is not None:
-                    legs = repeat_legs(
-                        connection, retrieval, searched.planned, query, feedback, legs
-                    )
-                self._read_documents(connection, retrieval, (legs.keyword, legs.vector))
-            searched.moved[key] = legs
-        return searched.moved[key]
+    def _run_feedback(self, searched: _SearchedQuery, weight: float, first: tuple[int, ...]) -> Leg:
+        """Return the vector leg of a feedback pass. With equal arguments, it is run only once."""
+        tried = (first, weight)
+        if tried not in searched.moved:
+            settings = searched.retrieval.settings.model_copy(update={"feedback_weight": weight})
+            (query,), (vector,) = searched.retrieval.queries, searched.retrieval.vectors
+            with self._begin(replace(searched.retrieval, settings=settings)) as opened:
+                connection, retrieval = opened
+                configure_session(connection, retrieval, searched.planned.plan)
+                moved = move_query(connection, retrieval, vector, first)
+                again = select_legs(
+                    connection, retrieval, searched.planned, query, moved, is_feedback=True
+                )
+                self._read_documents(connection, retrieval, (again.vector,))
+            searched.moved[tried] = again.vector
+        return searched.moved[tried]
 
     def _read_documents(
         self, connection: Connection, retrieval: Retrieval, legs: Iterable[Leg]
@@ -213,15 +182,14 @@ class RerankedQueries:
         self,
         searched: SearchedQueries,
         settings: SearchSettings,
-        reranker: Reranker | None,
+        reranker: Reranker,
         deepest: int,
         progress: Progress,
     ) -> None:
         """Score the first candidates of each query.
 
         `settings` decides which candidates are first, and `deepest` is the largest
-        `rerank_candidates` that will be tried. Without `reranker`, the scores are those of late
-        interaction.
+        `rerank_candidates` that will be tried.
         """
         self._golden, self._keys = searched.golden, searched.keys
         self._entries: dict[str, list[Entry]] = {}
@@ -231,11 +199,7 @@ class RerankedQueries:
             for key in self._keys:
                 entries = searched.select_entries(key, settings)
                 queries, first = (self._golden.queries[key],), entries[:deepest]
-                if reranker is None:
-                    self._reranked[key] = searched.score_tokens(key, first)
-                else:
-                    limit = Deadline(TIMEOUT_MS)
-                    self._reranked[key] = score_entries(reranker, queries, first, limit)
+                self._reranked[key] = score_entries(reranker, queries, first, Deadline(TIMEOUT_MS))
                 self._entries[key] = entries
                 advance(1)
 

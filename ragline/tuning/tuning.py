@@ -25,8 +25,6 @@ from ragline.golden_set import GoldenSet, read_golden_set
 from ragline.golden_set.splits import Split
 from ragline.model_cache import ModelCache
 from ragline.progress import Progress, SilentProgress
-from ragline.rerankers import LATE_INTERACTION
-from ragline.rerankers.reranker import Reranker
 from ragline.search.live_generation import LiveGeneration
 from ragline.storage.database import Database
 from ragline.tuning.choice import RERANK_SPACE, SEARCH_SPACE, Budget, Space, choose_settings
@@ -111,8 +109,9 @@ class _Tuning:
         return found
 
     def _tune_reranking(self, searched: SearchedQueries, present: SearchSettings) -> StageReport:
+        searcher = self.index.make_searcher()
         reranked = RerankedQueries(
-            searched, present, self._load_reranker(),
+            searched, present, searcher.reranker(self.settings.reranker, self.generation.model),
             _find_largest(present, RERANK_SPACE, "rerank_candidates"),
             self.index.progress,
         )  # fmt: skip
@@ -122,13 +121,6 @@ class _Tuning:
             (choice.present, choice.validated),
             self._measure_both(present, choice.settings, should_rerank=True),
         )  # fmt: skip
-
-    def _load_reranker(self) -> Reranker | None:
-        """Return the reranker of the collection, or None for late interaction."""
-        if self.settings.reranker == LATE_INTERACTION:
-            return None
-        searcher = self.index.make_searcher()
-        return searcher.reranker(self.settings.reranker, self.generation.model)
 
     def _tune_chunking(self, index: MeasuredIndex) -> StageReport:
         keys = tuple(self.golden.tune.queries)

@@ -112,18 +112,10 @@ class Caller:
         return tuple(requested)
 
 
-def require_scope(
-    scope: Scope, *, unless: Callable[[Request, Service], bool] = lambda _request, _service: False
-) -> Callable[..., Awaitable[Caller | None]]:
-    """Make a dependency that returns the caller, and that requires the scope `scope`.
+def require_scope(scope: Scope) -> Callable[..., Awaitable[Caller]]:
+    """Make a dependency that returns the caller, and that requires the scope `scope`."""
 
-    If `unless` returns true for a request, the dependency returns None. The route must then
-    authenticate the request in another way.
-    """
-
-    async def identify(request: Request, service: OpenService) -> Caller | None:
-        if unless(request, service):
-            return None
+    async def identify(request: Request, service: OpenService) -> Caller:
         token = read_token(request)
         if service.is_has_keys_cached and not (token and is_key(token)):
             return identify_caller(request, service, token, scope)

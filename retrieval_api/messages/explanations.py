@@ -68,9 +68,7 @@ class BestChunk(ResponseModel):
 class StageRank(ResponseModel):
     """The rank of the document's best chunk in one stage of the search."""
 
-    stage: Literal[
-        "vector", "keyword", "first_fusion", "first_reranking", "fusion", "reranking", "answer"
-    ]
+    stage: Literal["vector", "keyword", "first_fusion", "fusion", "reranking", "answer"]
     rank: int | None = Field(
         description="The rank, from 1, among all entries that the search may return. "
         "Null if the stage did not see the chunk."

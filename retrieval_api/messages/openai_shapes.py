@@ -36,8 +36,7 @@ class RankingOptions(StrictModel):
 
     ranker: Literal["none", "auto", "default-2024-11-15", "default_2024_08_21"] | None = Field(
         default=None,
-        description="Every value except `none` reranks the first hits. With null, the setting "
-        "`search.rerank` of the collection says whether the hits are reranked.",
+        description="Every value except `none` reranks the first hits. Null means `none`.",
     )
     score_threshold: float | None = Field(
         default=None, ge=0, le=1, description="Results with a lower score are not returned."
@@ -60,12 +59,10 @@ class VectorStoreSearchBody(StrictModel):
     ranking_options: RankingOptions | None = None
     rewrite_query: bool | None = Field(default=None, description=_IGNORED)
 
-    def is_reranked(self) -> bool | None:
-        """Whether the first hits are reranked. None means the setting of the collection."""
+    def is_reranked(self) -> bool:
+        """Whether the first hits are reranked."""
         options = self.ranking_options
-        if options is None or options.ranker is None:
-            return None
-        return options.ranker != "none"
+        return options is not None and options.ranker not in (None, "none")
 
     def min_score(self) -> float | None:
         """The minimum score of a result; None without a limit."""

@@ -27,7 +27,6 @@ MAX_DOCUMENT_ID_BYTES = 2_000
 MAX_TITLE_CHARS = 2_000
 MAX_METADATA_BYTES = 65_536
 MAX_READERS = 1_000
-VISIBILITY = "What searches show of the change. Null if the request did not wait."
 
 
 def _refuse_long_id(document_id: str) -> str:
@@ -77,28 +76,6 @@ Readers = Annotated[
         examples=[["group:staff"]],
     ),
 ]
-# A waiting request answers before a service that stops ends its requests.
-DEFAULT_WAIT_S = 8.0
-# Shorter than the time limit of the client and of usual proxies.
-MAX_WAIT_S = 25.0
-
-
-def _read_number(value: object) -> object:
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-WaitSeconds = Annotated[
-    float,
-    BeforeValidator(_read_number),
-    Field(
-        ge=0,
-        le=MAX_WAIT_S,
-        description="The maximum time to wait, in seconds. Without `wait`, it has no effect.",
-    ),
-]
 Seconds = Annotated[float, Field(description="The limit in the settings of the source.")]
 
 
@@ -135,17 +112,8 @@ class DocumentBody(StrictModel):
         )
 
 
-class PutParameters(StrictModel):
-    """Parameters in the query string of a request that puts a document.
-
-    The parameters of a file are allowed only if the body is a file.
-    """
-
-    wait: Literal["visible"] | None = Field(
-        default=None,
-        description="With `visible`, the service answers when searches find the document.",
-    )
-    wait_s: WaitSeconds = DEFAULT_WAIT_S
+class FileParameters(StrictModel):
+    """Parameters in the query string of a request whose body is a file."""
 
     name: str | None = Field(
         default=None,
@@ -158,28 +126,6 @@ class PutParameters(StrictModel):
         Metadata | None, BeforeValidator(_read_json_text), WithJsonSchema({"type": "string"})
     ] = Field(default=None, description="The metadata of the document: a JSON object as text.")
     principal: Readers | None = None
-
-
-class DeleteParameters(StrictModel):
-    """Parameters in the query string of a request that deletes a document."""
-
-    wait: Literal["forgotten"] | None = Field(
-        default=None,
-        description="With `forgotten`, the service answers when searches no longer find the "
-        "document.",
-    )
-    wait_s: WaitSeconds = DEFAULT_WAIT_S
-
-
-class BulkParameters(StrictModel):
-    """Parameters in the query string of a request with many operations."""
-
-    wait: Literal["visible"] | None = Field(
-        default=None,
-        description="With `visible`, the service answers when searches show all operations: they "
-        "find the documents that were put, and no longer find those that were deleted.",
-    )
-    wait_s: WaitSeconds = DEFAULT_WAIT_S
 
 
 class PutOperation(DocumentBody):
@@ -212,32 +158,8 @@ class DocumentOperations(StrictModel):
     )
 
 
-class Visibility(ResponseModel):
-    """What searches show of a change when the request has waited for it."""
-
-    state: Literal[
-        "visible", "forgotten", "pending", "failed", "quarantined", "unsupported", "held"
-    ] = Field(
-        description="`visible`: searches find this version or a later one. `forgotten`: searches "
-        "no longer find the document. `pending`: the change is stored, and searches do not show it "
-        "yet. `held`: a person must confirm the removal first. The other values are states of the "
-        "document: it is stored, and searches cannot find this version of it."
-    )
-    reason: str | None = Field(
-        description="Why searches do not show the change. Null if they show it."
-    )
-    generation: int | None = Field(
-        description="The generation that searches use. Null if they do not show the change."
-    )
-    receipts: list[str] = Field(
-        description="The ids of the receipts of the document's hits, in the order of its chunks. "
-        "GET /v1/receipts/{id} explains a receipt."
-    )
-    waited_seconds: float
-
-
 class DocumentPut(ResponseModel):
-    """The document is stored. `visibility` says whether searches find it already."""
+    """The document is stored. Searches find it after the next sync of its source."""
 
     collection: str
     source: str = Field(description="The push source that stores the document.")
@@ -252,11 +174,10 @@ class DocumentPut(ResponseModel):
         description="The hash of the content, as in the receipts of its hits."
     )
     visible_within_seconds: Seconds
-    visibility: Visibility | None = Field(default=None, description=VISIBILITY)
 
 
 class DocumentDeleted(ResponseModel):
-    """The content is deleted. `visibility` says whether searches still find the document."""
+    """The content is deleted. Searches find the document until the next sync of its source."""
 
     collection: str
     source: str
@@ -266,7 +187,6 @@ class DocumentDeleted(ResponseModel):
     )
     version: int
     forgotten_within_seconds: Seconds
-    visibility: Visibility | None = Field(default=None, description=VISIBILITY)
 
 
 class OperationOutcome(ResponseModel):
@@ -278,10 +198,6 @@ class OperationOutcome(ResponseModel):
     )
     version: int | None
     content_hash: str | None
-    visibility: Visibility | None = Field(
-        default=None,
-        description=f"{VISIBILITY} Also null if a later operation of the request replaced it.",
-    )
 
 
 class OperationOutcomes(ResponseModel):

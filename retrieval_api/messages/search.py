@@ -66,7 +66,7 @@ def _resolve_reranker(value: object) -> object:
     """
     if isinstance(value, bool):
         return "configured" if value else "off"
-    return "" if value == "configured" else value
+    return None if value == "configured" else value
 
 
 Queries = Annotated[
@@ -105,11 +105,10 @@ class SearchBody(StrictModel):
         default="hybrid",
         description="The legs of the search: both legs (`hybrid`), or one (`vector` or `keyword`).",
     )
-    rerank: Rerank | None = Field(
-        default=None,
-        description="The reranker of the first hits. `true` means the reranker in the settings of "
-        "the collection, which by default is late interaction. With null, the setting "
-        "`search.rerank` of the collection says whether the hits are reranked.",
+    rerank: Rerank = Field(
+        default="off",
+        description="The reranker of the first hits. Reranking takes more time. `true` means the "
+        "reranker in the settings of the collection, which by default is late interaction.",
     )
     filter: dict[str, JsonValue] | None = Field(
         default=None,
@@ -173,11 +172,11 @@ class SearchBody(StrictModel):
             query=self.query[0],
             top_k=self.top_k,
             mode=self.mode,
-            rerank=None if self.rerank is None else self.rerank != "off",
+            rerank=self.rerank != "off",
             principals=tuple(self.principals),
             alternatives=self.query[1:],
             filter=self.filter,
-            reranker=("configured" if self.rerank is None or self.rerank == "off" else self.rerank),
+            reranker="configured" if self.rerank == "off" else self.rerank,
             max_age=None if self.max_age is None else timedelta(seconds=self.max_age),
             min_generation=self.min_generation,
             max_per_document=self.max_per_document,

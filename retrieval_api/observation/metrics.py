@@ -128,7 +128,7 @@ class ServiceMetrics:
         for hit in answer.hits:
             ages.observe(max(hit.receipt.age_seconds, 0.0))
         for stage in STAGES:
-            if is_in_use(stage, request, answer):
+            if is_in_use(stage, request):
                 seconds = getattr(answer.took_ms, stage) / 1e3
                 self._stages.labels(stage, request.mode).observe(seconds)
                 self._exported.stages.record(seconds, {"stage": stage, "mode": request.mode})
@@ -148,11 +148,11 @@ class ServiceMetrics:
         self._exported.feedback.add(1, {"kind": kind})
 
 
-def is_in_use(stage: str, request: SearchRequest, answer: SearchAnswer) -> bool:
+def is_in_use(stage: str, request: SearchRequest) -> bool:
     """Whether a search uses a stage. For a stage that it does not use, no time is recorded."""
     if stage == "embed":
         return request.mode != "keyword"
-    return stage != "rerank" or answer.is_reranked
+    return stage != "rerank" or bool(request.rerank)
 
 
 def _count(registry: CollectorRegistry, name: str, about: str, *labels: str) -> Counter:

@@ -13,7 +13,7 @@ from datetime import datetime
 from threading import Lock
 from time import monotonic
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from ragline.alarms import Alarm
@@ -85,20 +85,11 @@ GAUGES = (
     ("ragline_alarm", "1 for each current alarm.", (*SOURCE_LABELS, "name", "severity")),
 )
 
-# The name, the meaning and the labels of each counter. The name is exported with `_total`.
-COUNTERS = (
-    (
-        "ragline_source_signals",
-        "Signals that the source has changed. `reason` is the sender, such as `push` or `github`.",
-        (*SOURCE_LABELS, "reason"),
-    ),
-)
-
 Sample = tuple[str, tuple[str, ...], float]
 
 
 class PipelineMetrics(Collector):
-    """The metrics of the pipeline. Several threads can use them."""
+    """The gauges of the pipeline. Several threads can use them."""
 
     def __init__(
         self, find_database: Callable[[], Database | None], configured: Collection[str] = ()
@@ -122,18 +113,14 @@ class PipelineMetrics(Collector):
             self._reading.release()
 
     def collect(self) -> Iterable[Metric]:
-        """Return the metrics of the last state that was read. The call does not block.
+        """Return the gauges of the last state that was read. The call does not block.
 
         If the state is too old, only `ragline_pipeline_status_readable` has a value.
         """
         status = self._status
         is_readable = status is not None and monotonic() - self._read_at < MAX_STATUS_AGE_S
-        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {
+        families = {
             name: GaugeMetricFamily(name, about, labels=labels) for name, about, labels in GAUGES
-        }
-        families |= {
-            name: CounterMetricFamily(name, about, labels=labels)
-            for name, about, labels in COUNTERS
         }
         samples = describe_status(status) if status is not None and is_readable else iter(())
         families["ragline_pipeline_status_readable"].add_metric((), float(is_readable))
@@ -183,8 +170,6 @@ def _describe_source(source: SourceStatus) -> Iterator[Sample]:
         "proof": source.proof.proven_at if source.proof else None,
     }
     yield from _describe_timestamps(labels, timestamps)
-    for reason, count in source.signals.items():
-        yield "ragline_source_signals", (*labels, reason), count
     if source.proof is not None:
         yield "ragline_source_proof_differences", labels, source.proof.difference_count
 

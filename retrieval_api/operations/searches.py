@@ -33,7 +33,7 @@ def make_search(
     queries: Sequence[str],
     *,
     top_k: int,
-    rerank: bool | None = None,
+    rerank: bool = False,
     filter: Mapping[str, Any] | None = None,  # noqa: A002  the API's name for it
     min_confidence: float | None = None,
 ) -> SearchRequest:

@@ -28,7 +28,6 @@ _STAGES = {
     "vector": "vector leg",
     "keyword": "keyword leg",
     "first_fusion": "fusion before feedback",
-    "first_reranking": "reranking before feedback",
     "fusion": "fusion",
     "reranking": "reranking",
     "answer": "answer",

@@ -43,8 +43,6 @@ ENDINGS = {
     "text/x-rst": ".rst",
     "text/xml": ".xml",
 }
-# The parameters of the query string that a request with a JSON body can have.
-WAIT_PARAMETERS = {"wait", "wait_s"}
 PUSH_PATH = re.compile(r"/v1/collections/([^/]+)/documents(?:/.*|:bulk)", re.DOTALL)
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -91,7 +89,7 @@ def find_push_limit(configuration: Configuration) -> Callable[[Scope], int | Non
 
 
 def read_put(
-    request: Request, document_id: str, parameters: pushed_documents.PutParameters, body: bytes
+    request: Request, document_id: str, parameters: pushed_documents.FileParameters, body: bytes
 ) -> Put:
     """Read the pushed document. Its Content-Type says whether the body is JSON or the file itself.
 
@@ -107,7 +105,7 @@ def read_put(
             "body with its own type, such as application/pdf or application/octet-stream.",
         )
     if content_type == JSON_TYPE:
-        if set(request.query_params) - WAIT_PARAMETERS:
+        if request.query_params:
             raise _invalid(("query",), "must be in the body when the body is JSON")
         return read_json(body, pushed_documents.DocumentBody).to_put(document_id)
     if not body:

@@ -14,7 +14,6 @@
     ),
     false
   ) as has_vector_index,
-  to_regclass('ragline.term_weights_' || g.id) is not null as has_term_weights,
   (
     select
       jsonb_agg(

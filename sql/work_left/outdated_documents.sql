@@ -2,7 +2,6 @@
 -- from the ledger, except :failed_documents. k is the chunking that the entries should have;
 -- without a row, the entries must be deleted. p is the placement of the entries that exist. A
 -- document that lacks a vector is not included, because its vectors are work of the stage `embed`.
--- If :document_keys is not null, only these documents are included.
 from ragline.documents as d
 left join ragline.chunkings as k
   on k.parse_id = d.parse_id
@@ -12,10 +11,6 @@ left join ragline.placements as p
   on p.document_key = d.id and p.generation_id = cast(:generation_id as bigint)
 where
   d.source_id = cast(:source_id as bigint)
-  and (
-    cast(:document_keys as bigint[]) is null
-    or d.id = any(cast(:document_keys as bigint[]))
-  )
   and d.id <> all(cast(:failed_documents as bigint[]))
   and case
     when k.id is not null

@@ -1,7 +1,6 @@
 -- Work left of the stage `chunk`: the parses p of a source's documents that this chunker has not
 -- chunked, except :failed_parses. A document that could not be chunked waits for its next attempt,
 -- so its parse is not included.
--- If :document_keys is not null, only the parses of these documents are included.
 from ragline.parses as p
 where
   exists (
@@ -10,10 +9,6 @@ where
     where
       d.parse_id = p.id
       and d.source_id = cast(:source_id as bigint)
-      and (
-        cast(:document_keys as bigint[]) is null
-        or d.id = any(cast(:document_keys as bigint[]))
-      )
       and d.state not in ('missing', 'removed')
       and (d.state <> 'failed' or d.error_name is distinct from 'ChunkingError')
   )

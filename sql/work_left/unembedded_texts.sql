@@ -1,7 +1,6 @@
 -- Work left of the stage `embed`: the chunks c of a source's documents that have no vector in the
 -- embedding space. Only documents whose entries in the generation must be replaced are included.
 -- Chunks with equal texts have the same text_hash and share one vector.
--- If :document_keys is not null, only these documents are included.
 from ragline.documents as d
 join ragline.chunkings as k
   on k.parse_id = d.parse_id and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
@@ -10,10 +9,6 @@ left join ragline.placements as p
 join ragline.chunks as c on c.chunking_id = k.id
 where
   d.source_id = cast(:source_id as bigint)
-  and (
-    cast(:document_keys as bigint[]) is null
-    or d.id = any(cast(:document_keys as bigint[]))
-  )
   and d.state not in ('missing', 'removed')
   and p.chunking_id is distinct from k.id
   and not exists (

@@ -1,14 +1,9 @@
 -- Work left of the stage `read`: the documents d of a source whose bytes must be read. A document
 -- must be read if its listed version was not read yet, if its retry is due, or if another version
 -- of the parser read it.
--- If :document_keys is not null, only these documents are included.
 from ragline.documents as d
 where
   d.source_id = cast(:source_id as bigint)
-  and (
-    cast(:document_keys as bigint[]) is null
-    or d.id = any(cast(:document_keys as bigint[]))
-  )
   and d.state not in ('missing', 'removed')
   and (
     (d.state = 'pending' and d.read_version is distinct from d.version)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ragline_home import Home
 
-from ragline.commands import COLLECTED_OBJECTS, GROUP
+from ragline.commands import GROUP
 
 COMMANDS = sorted(point.name for point in entry_points(group=GROUP))
 NEEDS = {"search": ["a", "b"], "eval": ["a"], "export": ["a", "--out", "a.jsonl"],
@@ -65,18 +65,6 @@ def test_wrong_configuration_is_reported_before_heavy_imports(command: str, tmp_
 def test_help_imports_no_command(tmp_path: Path) -> None:
     imported = list_imported(tmp_path, "--help", status=0)
     assert imported & {*HEAVY, "pydantic", "dagster_project", "retrieval_api"} == set()
-
-
-def test_commands_rarely_collect_garbage_while_they_import(tmp_path: Path) -> None:
-    program = (
-        "import atexit, gc\nfrom ragline.commands import main\n"
-        "atexit.register(lambda: print(gc.get_threshold()[0]))\nmain()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "--help"],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert int(done.stdout.splitlines()[-1]) == COLLECTED_OBJECTS
 
 
 def test_search_imports_no_library_of_training_or_of_the_pipeline(

@@ -18,7 +18,7 @@ from repository_files import REPOSITORY
 from ragline.errors import SourceUnavailableError
 from ragline.lifecycle.ledger import register_source
 from ragline.lifecycle.listing import ListingCounts, apply_listing, read_listing
-from ragline.sources.protocol import FailedFetch, FetchedDocument, ListsByName, Source
+from ragline.sources.protocol import FailedFetch, FetchedDocument, Source
 from ragline.sources.registry import KINDS, open_source
 from ragline.sources.settings import SourceSettings
 
@@ -131,25 +131,6 @@ def test_source_that_becomes_unavailable_after_a_listing_raises(case):
     case.case.go_away()
     with pytest.raises(SourceUnavailableError):
         list(case.open().list_documents())
-
-
-def test_named_listing_equals_the_whole_listing(case):
-    source = case.open()
-    if not isinstance(source, ListsByName):
-        pytest.skip(f"the kind {case.kind} lists whole sources only")
-    listed = {document.document_id: document for document in source.list_documents()}
-    first = min(listed)
-    assert source.list_named([first, "no such document", "../s", "/", ""]) == [listed[first]]
-    assert {one.document_id for one in source.list_named(listed) or ()} == set(listed)
-    case.case.edit()
-    edited = {document.document_id: document for document in source.list_documents()}
-    assert {one.document_id: one for one in source.list_named(edited) or ()} == edited
-    case.case.empty()
-    assert source.list_named(edited) == []
-    case.case.restore()
-    case.case.go_away()
-    with pytest.raises(SourceUnavailableError):
-        source.list_named(edited)
 
 
 def test_listing_is_repeatable_and_names_each_document_once(case):

@@ -13,11 +13,9 @@ import numpy as np
 import pytest
 from repetition_counts import choose_count
 
-from ragline.embedder import Embedder, load_embedder, load_tokenizer
-from ragline.embedder.embedder import find_known_space
+from ragline.embedder import Embedder, load_embedder
 from ragline.embedder.model_files import DEFAULT_MODEL, find_model_files
 from ragline.errors import ModelUnavailableError, TextTooLongError
-from ragline.model_cache import ModelCache
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VARIED = [
@@ -68,16 +66,6 @@ def test_each_text_has_a_cosine_of_at_least_0_9999_to_pytorch(
     cosines = (embedder.embed_texts(texts) * reference_vectors).sum(axis=1)
     assert len(texts) > 200
     assert cosines.min() >= 0.9999, texts[int(cosines.argmin())]
-
-
-def test_space_is_known_without_a_load_after_the_first_load(
-    model_cache: Path, embedder: Embedder, tmp_path: Path
-):
-    tokenizer = load_tokenizer(DEFAULT_MODEL, model_cache)
-    assert find_known_space(DEFAULT_MODEL, tokenizer, cache=tmp_path) is None
-    models = ModelCache(model_cache)
-    assert models.space(DEFAULT_MODEL) == embedder.space
-    assert not models.is_loaded(DEFAULT_MODEL)
 
 
 def test_float32_is_as_good_as_exact(

@@ -121,12 +121,6 @@ SOURCE: dict[str, list[Wrong]] = {
     "rules.metadata": [Wrong("team", "refused")],
     "rules.principals": [Wrong("staff", "refused")],
     "credentials": [Wrong({"key": "a secret"}, "refused"), Wrong("KEY", "refused")],
-    "webhook": [
-        Wrong({"sender": "github"}, "refused"),
-        Wrong({"sender": "github", "secret": "UNSET_SECRET"}, "served"),
-    ],
-    "webhook.sender": [Wrong("gitea", "refused")],
-    "webhook.secret": [Wrong("a secret", "refused")],
 }
 
 # What a kind has besides; the others are tried on `records`, which needs no parser.

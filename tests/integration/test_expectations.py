@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +60,7 @@ def test_results_say_what_passed_what_failed_and_what_crashed(results, tmp_path)
 
 
 def report_shows_all_without_a_network(results, tmp_path):
-    evaluation = Evaluation("t", "rows", "run-1", datetime.now(UTC), list(results.values()))
+    evaluation = Evaluation("t", "run-1", datetime.now(UTC), list(results.values()))
     write_report(tmp_path / "docs", SUITE, evaluation)
     page = (tmp_path / "docs" / "summary.html").read_text("utf-8")
     assert "Expectations on letters" in page
@@ -78,7 +76,7 @@ def report_shows_all_without_a_network(results, tmp_path):
 
 
 def checks_say_how_grave(results, tmp_path):
-    evaluation = Evaluation("t", "rows", "run", datetime.now(UTC), list(results.values()))
+    evaluation = Evaluation("t", "run", datetime.now(UTC), list(results.values()))
     checks = {
         each.name: to_check(each, results[each.name], evaluation, tmp_path / "docs")
         for each in SUITE.expectations
@@ -117,21 +115,3 @@ def test_lost_connection_is_not_a_failed_expectation(database, tmp_path):
     assert result == ExpectationResult("ids_are_unique", True, 1, 0, None, None)
     with database.connect() as connection:
         assert connection.execute(text("select last_value > 1 from readers")).scalar_one()
-
-
-def test_evaluation_loads_no_library_of_distributions_and_charts():
-    program = (
-        "import sys\n"
-        "from assets.deferred_imports import deferred_imports\n"
-        "from assets.expectations import UNUSED_MODULES\n"
-        "with deferred_imports(*UNUSED_MODULES):\n"
-        "    import great_expectations\n"
-        "print(sorted({'scipy.stats._stats_py', 'altair.vegalite'} & set(sys.modules)))\n"
-        # A deferred module is complete when it is used.
-        "import altair, scipy.stats\n"
-        "print(altair.Chart.__name__, scipy.stats.entropy([1.0, 1.0]) > 0)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    assert done.stdout.splitlines() == ["[]", "Chart True"]

@@ -232,12 +232,12 @@ def test_slow_generation_is_refused(notes: Notes, monkeypatch: pytest.MonkeyPatc
     candidate = plant_candidate(notes.database)
     retrieve = candidates.retrieve_candidates
 
-    def wait(connection, retrieval, *sent):
+    def wait(connection, retrieval):
         if retrieval.generation.id == candidate:
             connection.execute(text("select pg_sleep(0.1)"))
-        return retrieve(connection, retrieval, *sent)
+        return retrieve(connection, retrieval)
 
-    monkeypatch.setattr("ragline.search.found_entries.retrieve_candidates", wait)
+    monkeypatch.setattr("ragline.search.searcher.retrieve_candidates", wait)
     report = notes.judge()
     assert report.latency is not None
     assert report.latency.candidate_p50_ms > 100

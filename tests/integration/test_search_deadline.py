@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import TextClause, event, text
+from sqlalchemy import event, text
 
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
@@ -17,9 +16,7 @@ from ragline.lifecycle.run_context import RunContext
 from ragline.search.deadline import Deadline
 from ragline.search.messages import SearchRequest
 from ragline.search.searcher import Searcher
-from ragline.search.token_scores import TokenScores
 from ragline.storage.database import Database
-from ragline.storage.pipelines import Answer, Pipeline
 
 CONFIGURATION = """
 collections:
@@ -57,18 +54,17 @@ def searcher(
 
 
 @pytest.fixture
-def slow_statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Makes each statement slow, but faster than the limit. The statements that were sent."""
-    sent: list[str] = []
-    send = Pipeline.send
+def slow_statements(database: Database) -> Iterator[list[str]]:
+    """Makes each statement slow, but faster than the limit. The statements that were run."""
+    run: list[str] = []
 
-    def send_slowly(self: Pipeline, statement: TextClause, *more: Any, **named: Any) -> Answer:
-        sent.append(statement.text)
+    def wait(*call: object) -> None:
+        run.append(str(call[2]))
         time.sleep(STATEMENT_S)
-        return send(self, statement, *more, **named)
 
-    monkeypatch.setattr(Pipeline, "send", send_slowly)
-    return sent
+    event.listen(database.engine, "before_cursor_execute", wait)
+    yield run
+    event.remove(database.engine, "before_cursor_execute", wait)
 
 
 def test_many_statements_share_one_limit(searcher: Searcher, slow_statements: list[str]) -> None:
@@ -88,7 +84,7 @@ def test_search_within_its_limit_is_answered_though_the_database_is_slow(
     answer = searcher.search(SearchRequest("notes", "harbour"))
     assert answer.hits
     assert slow_statements
-    # All statements count as database time, not as model time.
+    # The query for the live generation counts as database time, not as model time.
     assert answer.took_ms.embed < STATEMENT_S * 1e3
     assert answer.took_ms.retrieve >= STATEMENT_S * 1e3
 
@@ -105,10 +101,15 @@ def test_statement_that_waits_for_a_lock_ends_with_the_search(
         assert time.monotonic() - started < LIMIT_MS / 1e3 + SLACK_S
 
 
-def test_reranking_ends_with_the_search(
-    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TokenScores, "_complete", lambda *_: time.sleep(0.3))
+def test_reranking_ends_with_the_search(searcher: Searcher, embedder: Embedder) -> None:
+    class SlowReranker:
+        name = "slow"
+
+        def score_texts(self, _query: str, texts: list[str]) -> list[float]:
+            time.sleep(0.3)
+            return [0.0] * len(texts)
+
+    searcher.models.add_reranker("late-interaction", embedder.space.model, SlowReranker())
     request = SearchRequest("notes", WORDINGS[0], alternatives=WORDINGS[1:], rerank=True)
     started = time.monotonic()
     with pytest.raises(SearchTimeoutError):
@@ -154,7 +155,6 @@ def test_statement_without_an_answer_is_cancelled(
 ) -> None:
     # The server's limit does not end it, as when its answer is lost in the network.
     monkeypatch.setattr(Deadline, "limit_statements", lambda *_: None)
-    monkeypatch.setattr(Deadline, "send_limit", lambda *_: None)
     with database.begin() as connection:
         connection.execute(text("lock table ragline.collections in access exclusive mode"))
         started = time.monotonic()

@@ -49,11 +49,9 @@ from dagster_project.jobs import PROOF_JOB, RETENTION_JOB, list_keys
 from dagster_project.sync_runs import run_sync
 from ragline.configuration import Configuration
 from ragline.embedder.embedder import Embedder
-from ragline.lifecycle.pending_work import read_pending_work
 from ragline.lifecycle.run_context import RunContext
 from ragline.lifecycle.session_locks import lock_source
 from ragline.progress import Advance, SilentProgress
-from ragline.sources.change_signals import send_signal
 from ragline.status import SourceStatus, read_status
 from ragline.storage.database import Database
 
@@ -289,31 +287,6 @@ def test_sensor_waits_for_a_sync_of_the_command_line(station: Station):
         lock.release()
     assert waiting.skip_message == "its sync is running or waiting to run"
     assert run_keys(station.tick())
-
-
-def test_signal_makes_a_sync_due_and_the_sync_clears_it(station: Station):
-    station.sync()
-    assert station.tick().skip_message == "nothing changed"
-    with station.database.begin() as connection:
-        send_signal(connection, SOURCE, "request", ["tea.md"])
-    assert run_keys(station.tick())
-    station.sync()
-    assert station.tick().skip_message == "nothing changed"
-
-
-def test_change_whose_signal_was_lost_is_found_by_the_next_probe(station: Station):
-    station.sync()
-    (station.notes / "tea.md").write_text("# Tea\n\nTea is picked twice.\n", "utf-8")
-    assert not read_pending_work(station.database, SOURCE, None).is_signalled
-    assert run_keys(station.tick())
-    station.sync()
-    # The same signal arrives late: it costs one more listing and changes nothing.
-    with station.database.begin() as connection:
-        send_signal(connection, SOURCE, "request", ["tea.md"])
-    assert run_keys(station.tick())
-    station.sync()
-    assert station.status.documents["ready"] == 2
-    assert station.tick().skip_message == "nothing changed"
 
 
 def test_unreachable_source_fails_its_check_once_and_starts_no_run(station: Station):

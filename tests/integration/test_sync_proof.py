@@ -7,15 +7,13 @@ from lifecycle_doubles import HashEmbedder, TreeRunContext, TreeSource, make_run
 from sqlalchemy import text
 
 from ragline.alarms import Alarm
-from ragline.lifecycle import hash_sample, sync_proof
 from ragline.lifecycle.chunks import build_chunks
 from ragline.lifecycle.documents import sync_documents
 from ragline.lifecycle.embeddings import embed_chunks
 from ragline.lifecycle.entries import apply_entries
 from ragline.lifecycle.generations import list_generations
-from ragline.lifecycle.hash_sample import bound_unseen_ratio
 from ragline.lifecycle.invariants import MAX_PART_ENTRIES, check_invariants, count_index_parts
-from ragline.lifecycle.sync_proof import SyncProof, prove_source
+from ragline.lifecycle.sync_proof import SyncProof, bound_unseen_ratio, prove_source
 from ragline.status import read_status
 
 SENTENCE = "The lighthouse of {} is kept by machines since the harbour was closed for good. "
@@ -348,15 +346,6 @@ def test_large_live_index_is_checked_in_parts_that_cover_it(run_context):
     ]
     assert all(len(part) < 4 for part in seen)
     assert set.union(*seen) == {"anna.md", "bert.md", "cleo.md", "dora.md"}
-
-
-def test_proof_hashes_a_random_sample_of_a_large_source(run_context, monkeypatch) -> None:
-    monkeypatch.setattr(sync_proof, "MAX_HASHED_DOCUMENTS", 3)
-    monkeypatch.setattr(hash_sample, "MAX_SAMPLED_DOCUMENTS", 2)
-    proof = prove(run_context)
-    assert proof.holds
-    assert (proof.documents, proof.hashed_documents) == (4, 2)
-    assert proof.largest_unseen_ratio == bound_unseen_ratio(2, 4)
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from ragline.lifecycle import vector_index
 from ragline.lifecycle.generations import Generation, list_generations
 from ragline.lifecycle.session_locks import LockKind, SessionLock
 from ragline.lifecycle.vector_index import choose_resources, estimate_memory_bytes
+from ragline.search.candidates import choose_plan, configure_session
 from ragline.search.deadline import Deadline
-from ragline.search.legs import configure_session
 from ragline.search.live_generation import read_live_generation
 from ragline.search.messages import SearchRequest
 from ragline.search.retrieval_plan import plan_retrieval
@@ -262,5 +262,5 @@ def test_search_uses_ef_search_of_the_settings(
         generation = read_live_generation(connection, "tree")
         request = SearchRequest("tree", "a note")
         retrieval = plan_retrieval(request, settings, None, generation, (None,), Deadline(10_000))
-        configure_session(connection, retrieval)
+        configure_session(connection, retrieval, choose_plan(connection, retrieval).plan)
         assert connection.exec_driver_sql("show hnsw.ef_search").scalar_one() == used

@@ -118,8 +118,6 @@ def filled(request: pytest.FixtureRequest, database: Database) -> Filled:
         "analysis_version": "a2",
         "failed_parses": chance.sample(range(1, PARSES), 3),
         "failed_documents": chance.sample(range(1, DOCUMENTS), 5),
-        # A partial sync works on some documents only.
-        "document_keys": chance.sample(range(1, DOCUMENTS), 60) if request.param % 2 else None,
     }
     return Filled(database, parameters)
 

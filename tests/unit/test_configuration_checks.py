@@ -104,11 +104,6 @@ def test_setting_that_cannot_be_satisfied_is_named_with_its_line(
     ("old", "new", "said"),
     [
         ("NOTES_KEY", "OTHER_KEY", "the environment variable OTHER_KEY is not set"),
-        (
-            "    uri: ./notes\n",
-            "    uri: ./notes\n    webhook: {sender: github, secret: HOOK}\n",
-            "the environment variable HOOK is not set here; set it for the service",
-        ),
         ("    golden: ./golden\n", "", "has no golden set"),
     ],
 )

@@ -14,7 +14,7 @@ from ragline.errors import ModelUnavailableError, RaglineError, RerankingError
 from ragline.rerankers import NAMED_RERANKERS
 from ragline.rerankers.late_interaction import late_interaction_scores
 from ragline.rerankers.reranker import score_texts
-from ragline.search.blending import blend_scores
+from ragline.search.rerank_stage import blend_scores
 
 SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
 LENGTHS = st.lists(st.integers(min_value=0, max_value=12), min_size=1, max_size=8)

@@ -61,7 +61,6 @@ def test_unchanged_probe_starts_nothing():
         PendingWork("a", due_retries=1),
         PendingWork("a", pending_documents=1),
         PendingWork("a", unfinished_removals=1),
-        PendingWork("a", is_signalled=True),
     ],
 )
 def test_work_that_no_probe_shows_starts_a_sync(work):

@@ -15,7 +15,7 @@ from retrieval_api.routes.reranking import order_results
 
 def test_search_without_options_has_the_defaults_of_the_contract() -> None:
     body = SearchBody.model_validate({"collection": "handbook", "query": "leave"})
-    assert body.to_request() == SearchRequest("handbook", "leave", 10, "hybrid", rerank=None)
+    assert body.to_request() == SearchRequest("handbook", "leave", 10, "hybrid", rerank=False)
 
 
 def test_search_passes_every_option_on() -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -66,23 +65,6 @@ class FilesSource:
         except (OSError, ValueError, ImportError) as error:
             raise self._unavailable(error) from error
         self._listing_hash = digest.hexdigest()
-
-    def list_named(self, document_ids: Collection[str]) -> list[ListedDocument] | None:
-        """Those of the named files that exist and that the patterns match; None for remote files.
-
-        Raises:
-            SourceUnavailableError: the folder at the URL or a file could not be looked up.
-        """
-        root = self._settings.local_path
-        if root is None:
-            return None
-        try:
-            if not root.is_dir():
-                raise FileNotFoundError(2, "there is no such folder", str(root))
-            found = [self._look_up(root, document_id) for document_id in document_ids]
-        except OSError as error:
-            raise self._unavailable(error) from error
-        return [listed for listed in found if listed is not None]
 
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
         """Yield the named files with their bytes, in the given order.
@@ -207,7 +189,12 @@ class FilesSource:
         except OSError as error:
             yield ListedDocument(document_id, f"unread: {error.strerror}")
             return
-        yield _describe_file(document_id, status)
+        yield ListedDocument(
+            document_id=document_id,
+            version=f"{status.st_size}-{status.st_mtime_ns}",
+            size_bytes=status.st_size,
+            changed_at=read_timestamp(status.st_mtime),
+        )
 
     def _open_storage(self) -> FileStorage:
         try:
@@ -226,27 +213,6 @@ class FilesSource:
                 raise OSError("the folder can be read again; the next sync lists its files")
         with open_regular_file(path) as file:
             return read_limited(file, limit)
-
-    def _look_up(self, root: Path, document_id: str) -> ListedDocument | None:
-        """Return the local file with an id as a listing describes it; None if it has none."""
-        *folders, name = document_id.split("/")
-        if {"", ".", ".."}.intersection((*folders, name)):
-            return None  # no listing has such an id, and it must not lead out of the folder
-        is_hidden = any(map(self._patterns.is_hidden, (*folders, name)))
-        if is_hidden or any(map(self._patterns.skips_folder, folders)):
-            return None
-        if not self._patterns.matches_visible(document_id):
-            return None
-        path = root
-        try:
-            for folder in folders:  # a listing does not follow symbolic links
-                path /= folder
-                if not stat.S_ISDIR(path.lstat().st_mode):
-                    return None
-            status = (path / name).lstat()
-        except REMOVED_ERRORS:
-            return None
-        return _describe_file(document_id, status) if stat.S_ISREG(status.st_mode) else None
 
     def _list_remote(self) -> Iterator[ListedDocument]:
         storage = open_storage(self._settings)
@@ -284,15 +250,6 @@ class FilesSource:
 
     def _unavailable(self, error: Exception) -> SourceUnavailableError:
         return make_unavailable_error(self._settings, "cannot be listed", error)
-
-
-def _describe_file(document_id: str, status: os.stat_result) -> ListedDocument:
-    return ListedDocument(
-        document_id=document_id,
-        version=f"{status.st_size}-{status.st_mtime_ns}",
-        size_bytes=status.st_size,
-        changed_at=read_timestamp(status.st_mtime),
-    )
 
 
 def _find_folder_change(root: Path, folder: str) -> datetime | None:

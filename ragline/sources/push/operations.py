@@ -18,7 +18,6 @@ from sqlalchemy.exc import ProgrammingError
 from ragline.access.tenants import DEFAULT_TENANT
 from ragline.errors import DocumentTooLargeError, UnknownSourceError
 from ragline.fingerprints import hash_bytes
-from ragline.sources.change_signals import send_signal
 from ragline.sources.json_values import json_value
 from ragline.storable_text import clean_value
 from ragline.storage.database import Database
@@ -67,11 +66,6 @@ class Outcome:
     status: Status
     version: int | None
     content_hash: str | None = None
-
-    @property
-    def is_change(self) -> bool:
-        """Whether the operation changed the document."""
-        return self.status not in ("unchanged", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +141,7 @@ def push_documents(
 
     If the same operations run twice, the second run changes nothing and creates no versions. Two
     transactions on one source do not run at the same time. So versions become visible in increasing
-    order, and a probe cannot miss a change. If a document changes, the transaction also sends a
-    signal. `tenant` is the owner of the source.
+    order, and a probe cannot miss a change. `tenant` is the owner of the source.
 
     Raises:
         UnknownSourceError: the source belongs to another tenant.
@@ -158,11 +151,7 @@ def push_documents(
             connection.execute(load_statement("sources/lock_pushes"), {"source": source})
             stored = _select_stored(connection, source, operations)
             transaction = _PushTransaction(connection, source, tenant, stored)
-            outcomes = [transaction.run(operation) for operation in operations]
-            changed = [one.document_id for one in outcomes if one.is_change]
-            if changed:
-                send_signal(connection, source, "push", changed)
-            return outcomes
+            return [transaction.run(operation) for operation in operations]
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             # Row-level security refused a source of another tenant.

@@ -57,18 +57,6 @@ class PushSource:
                     row.document_id, str(row.version), row.size_bytes, row.changed_at
                 )
 
-    def list_named(self, document_ids: Collection[str]) -> list[ListedDocument]:
-        """Those of the named documents that callers sent and did not delete.
-
-        Raises:
-            SourceUnavailableError: the database does not answer.
-        """
-        found = self._select("sources/list_named_pushed_documents", document_ids)
-        return [
-            ListedDocument(row.document_id, str(row.version), row.size_bytes, row.changed_at)
-            for row in found
-        ]
-
     def fetch_documents(self, document_ids: Collection[str]) -> Iterator[FetchResult]:
         """Yield the documents with these ids, then a failure for each id without a document.
 

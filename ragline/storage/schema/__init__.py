@@ -8,7 +8,6 @@ it.
 from ragline.storage.schema.access_tables import api_keys, audit_events
 from ragline.storage.schema.columns import SCHEMA, metadata
 from ragline.storage.schema.document_tables import (
-    change_signals,
     chunkings,
     chunks,
     document_transitions,
@@ -20,7 +19,6 @@ from ragline.storage.schema.document_tables import (
     pushed_documents,
     source_notes,
     sources,
-    token_codes,
 )
 from ragline.storage.schema.gate_tables import gate_reports, generation_approvals, releases
 from ragline.storage.schema.history_tables import (
@@ -54,7 +52,6 @@ __all__ = [
     "api_keys",
     "audit_events",
     "calibrations",
-    "change_signals",
     "chunkings",
     "chunks",
     "client_salts",
@@ -88,5 +85,4 @@ __all__ = [
     "source_syncs",
     "sources",
     "sync_proofs",
-    "token_codes",
 ]

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     Interval,
@@ -178,19 +177,6 @@ embeddings = Table(
     time_column("unreferenced_since"),
 )
 
-token_codes = Table(
-    "token_codes",
-    metadata,
-    Column("embedding_space_id", BigInteger, primary_key=True),
-    Column("text_hash", LargeBinary, primary_key=True),
-    Column("codes", LargeBinary, nullable=False),
-    ForeignKeyConstraint(
-        ["embedding_space_id", "text_hash"],
-        [f"{SCHEMA}.embeddings.embedding_space_id", f"{SCHEMA}.embeddings.text_hash"],
-        ondelete="CASCADE",
-    ),
-)
-
 embedding_requests = Table(
     "embedding_requests",
     metadata,
@@ -242,22 +228,4 @@ source_notes = Table(
     Column("key", Text, primary_key=True),
     Column("value", JSONB, nullable=False),
     Column("noted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
-)
-
-change_signals = Table(
-    "change_signals",
-    metadata,
-    # The name, because a source can be signalled before its first sync.
-    Column("source", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-    Column("cleared_version", BigInteger, nullable=False, server_default=text("0")),
-    # The version of the last pending signal that names no documents.
-    Column("whole_version", BigInteger, nullable=True),
-    # The version of the last pending signal that names a document, by document id.
-    Column("documents", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
-    time_column("pending_since"),
-    time_column("signalled_at", nullable=False),
-    Column("reason", Text, nullable=False),
-    # The number of signals by reason.
-    Column("counts", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
 )

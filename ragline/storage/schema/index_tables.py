@@ -12,7 +12,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     Table,
     Text,
     func,
@@ -59,10 +58,6 @@ embedding_spaces = Table(
     Column("dimension", Integer, nullable=False),
     Column("description", JSONB, nullable=False),
     created_at_column(),
-    # The rotation with which the token codes are made. Null until the first codes are made.
-    Column("token_rotation", LargeBinary, nullable=True),
-    # Since when each vector of the space has token codes. Null while some lack them.
-    time_column("coded_at"),
 )
 
 generations = Table(

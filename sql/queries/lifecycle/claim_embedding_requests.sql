@@ -2,7 +2,7 @@
 -- first. If the transaction does not commit, the requests are in the queue again. Requests that
 -- another worker has claimed are skipped. The text is null if it already has a vector, or if no
 -- chunk has it any more. With :is_own_only, only texts from chunks of the given chunker are
--- claimed. If :document_keys is not null, only texts of these documents are claimed.
+-- claimed.
 with taken as (
   delete from ragline.embedding_requests as r
   using (
@@ -19,16 +19,6 @@ with taken as (
           where
             c.text_hash = q.text_hash
             and k.chunker_fingerprint = cast(:chunker_fingerprint as text)
-        )
-      )
-      and (
-        cast(:document_keys as bigint[]) is null
-        or q.text_hash in (
-          select c.text_hash
-          from ragline.documents as d
-          join ragline.chunkings as k on k.parse_id = d.parse_id
-          join ragline.chunks as c on c.chunking_id = k.id
-          where d.id = any(cast(:document_keys as bigint[]))
         )
       )
     order by q.token_count desc, q.text_hash

@@ -3,5 +3,4 @@
 select
   coalesce(gin_clean_pending_list(to_regclass('ragline.entries_generation_tsv_idx')), 0)
   + coalesce(gin_clean_pending_list(to_regclass('ragline.entries_generation_metadata_idx')), 0)
-  + coalesce(gin_clean_pending_list(to_regclass('ragline.term_weights_generation_tsv_idx')), 0)
   as pages

@@ -1,10 +1,9 @@
 -- Returns the work that waits for the next sync of a source, in one row. `listed_probe` is the
--- probe of the last listing. `is_locked` says whether a run or a command holds the source's lock, or a
--- listener will sync the source soon.
+-- probe of the last listing. `is_locked` says whether a run or a command holds the source's lock.
 -- `build_left` is the number of documents that the last run left out of a build. If the last run
 -- did not complete all stages, `failed_at` is its start and `last_error` its error. `due_retries`
 -- counts the retries that are due. `pending_documents` and `unfinished_removals` count what began
--- after :since, or at any time if :since is null. `is_signalled` says whether a signal is pending.
+-- after :since, or at any time if :since is null.
 select
   source.listed_probe,
   exists (
@@ -14,14 +13,9 @@ select
       l.locktype = 'advisory'
       and l.granted
       and l.database = (select oid from pg_database where datname = current_database())
-      and l.classid in (7267003, 7267007)
+      and l.classid = 7267003
       and l.objid::bigint = (hashtext(cast(:source as text))::bigint & 4294967295)
   ) as is_locked,
-  exists (
-    select
-    from ragline.change_signals as g
-    where g.source = cast(:source as text) and g.version > g.cleared_version
-  ) as is_signalled,
   last.build_left,
   case when last.finished_at is null then last.started_at end as failed_at,
   case when last.finished_at is null then last.error end as last_error,

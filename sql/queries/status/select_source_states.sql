@@ -1,8 +1,7 @@
 -- Returns one row for each source, by name. A row has the source's limits and its counts by state.
 -- It has the oldest change that is not visible, the oldest removal that is not forgotten, and the
 -- held removals. It also has the last sync, and the syncs that failed since the last successful
--- one. It has the number of signals by reason, and the time of the oldest pending signal. The
--- documents of the first listing are not changes, and documents with an error of :refusals
+-- one. The documents of the first listing are not changes, and documents with an error of :refusals
 -- are not late. A sync does not count as failed while it runs, or if it ended because another sync
 -- was running.
 select
@@ -23,12 +22,9 @@ select
   last.finished_at as last_finished_at,
   last.error as last_error,
   coalesce(lock.is_held, false) as is_syncing,
-  coalesce(signal.counts, '{}') as signals,
-  signal.pending_since as signalled_since,
   failing.*
 from ragline.sources as s
 join ragline.collections as c on c.id = s.collection_id
-left join ragline.change_signals as signal on signal.source = s.name
 cross join lateral (
   select
     count(*) filter (where d.state = 'pending') as pending,

@@ -87,7 +87,6 @@ def test_openapi_document_lists_every_endpoint_and_its_problems(client: httpx2.C
         "/v1/collections/{collection}/generations/{generation_id}/card",
         "/v1/collections/{collection}/documents/{document_id}",
         "/v1/collections/{collection}/documents:bulk",
-        "/v1/sources/{source}/changed",
         "/healthz",
         "/readyz",
         "/metrics",

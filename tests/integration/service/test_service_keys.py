@@ -179,7 +179,6 @@ def attack(walled: Walled, tenant: str, other: str) -> list[tuple[str, httpx2.Re
         ask("POST", f"/v1/collections/{name}/documents:bulk", json={
             "operations": [{"op": "delete", "document_id": document}]
         }),
-        ask("POST", f"/v1/sources/pushed-{other}/changed", json={"document_ids": [document]}),
         ask("POST", "/v1/feedback", json={
             "request_id": request_id, "document_id": document, "kind": "click"
         }),

@@ -16,7 +16,6 @@ from sqlalchemy import text
 
 from ragline.configuration import Configuration
 from ragline.errors import DatabaseUnavailableError
-from ragline.status import read_status
 from ragline.storage.database import connect_database
 from retrieval_api.observation import pipeline_metrics
 
@@ -177,22 +176,6 @@ def test_state_of_the_pipeline_is_exported(fresh: tuple[RunningService, httpx2.C
     assert 0 <= datetime.now(UTC).timestamp() - listed_at < 6 * 3600
     assert value(samples, "ragline_collection_generation", collection="handbook") is not None
     assert value(samples, "ragline_collection_build_failed", collection="handbook") == 0
-
-
-def test_signals_of_a_source_are_counted_by_reason(
-    fresh: tuple[RunningService, httpx2.Client], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    running, client = fresh
-    with running.service.database.begin() as connection:
-        connection.exec_driver_sql("truncate ragline.change_signals")
-    for _ in range(2):
-        assert client.post("/v1/sources/handbook-articles/changed").status_code == 202
-    monkeypatch.setattr(pipeline_metrics, "CACHE_S", 0.0)
-    samples = read_samples(client)
-    assert value(samples, "ragline_source_signals_total", **SOURCE, reason="request") == 2
-    (status,) = read_status(running.service.database).sources
-    assert status.signals == {"request": 2}
-    assert status.signalled_since is not None
 
 
 def test_alarm_of_a_source_ends_with_its_condition(

@@ -73,12 +73,11 @@ def search(**options: Callable[[str], object]) -> Send:
     )
 
 
-def get(template: str, method: str = "GET") -> Send:
-    """A GET (or another method) with a string in its path or query string."""
+def get(template: str) -> Send:
+    """A GET with a string in its path or query string."""
 
     def send(client: httpx2.Client, string: str) -> httpx2.Response:
-        path = template.replace("*", quote(string, safe="", errors="surrogatepass"))
-        return client.request(method, path)
+        return client.get(template.replace("*", quote(string, safe="", errors="surrogatepass")))
 
     return send
 
@@ -215,10 +214,6 @@ PLACES: dict[str, Send] = {
                 }
             ]
         },
-    ),
-    "signalled source": get("/v1/sources/*/changed", "POST"),
-    "changed document": post(
-        "/v1/sources/inbox/changed", lambda string: {"document_ids": [string, string]}
     ),
     "tool": call(None, lambda _: {}),
     "tool's argument": call("freshness", lambda string: {string: string}),

@@ -83,7 +83,6 @@ def test_first_put_creates_and_says_when_the_document_is_found(client: httpx2.Cl
         "version": version,
         "content_hash": hashlib.sha256(b"Twelve weeks.").hexdigest(),
         "visible_within_seconds": 60.0,
-        "visibility": None,
     }
 
 
@@ -152,7 +151,6 @@ def test_deleted_document_is_not_listed_and_its_content_is_deleted(
         "status": "deleted",
         "version": answer.json()["version"],
         "forgotten_within_seconds": 120.0,
-        "visibility": None,
     }
     assert list(source.list_documents()) == []
     assert source.probe() != probe

@@ -8,7 +8,6 @@ import httpx2
 import pytest
 
 from ragline.rerankers.late_interaction import LateInteractionReranker
-from ragline.search.token_scores import TokenScores
 
 DOCUMENTS = [
     "The capital of France is Paris.",
@@ -103,7 +102,6 @@ def test_failure_of_the_reranker_is_a_named_problem(
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(LateInteractionReranker, "score_texts", fail)
-    monkeypatch.setattr(TokenScores, "_complete", fail)
     answer = client.post(path, json=body)
     assert answer.status_code == 500
     assert answer.json()["type"] == "urn:ragline:problem:reranking-failed"

@@ -101,7 +101,7 @@ def test_error_is_recorded_by_its_class_and_not_its_message(
     def fail(*_: object) -> None:
         raise SearchTimeoutError("took too long: my secret illness")
 
-    monkeypatch.setattr("ragline.search.found_entries.retrieve_candidates", fail)
+    monkeypatch.setattr("ragline.search.searcher.retrieve_candidates", fail)
     body = {"collection": "handbook", "query": "my secret illness"}
     assert client.post("/v1/search", json=body).status_code == 503
     finished = wait_for_request(exporter, "POST /v1/search")
