@@ -67,11 +67,12 @@ def refresh_calibrations(
         GoldenSetError: the golden set cannot be read.
         ModelUnavailableError: the model of the generation or the reranker cannot be loaded.
     """
-    current = find_calibrations(database, settings, golden_folder, generation_id)
+    # Found before the fit: if the golden set changes meanwhile, the result counts as outdated.
+    origin = make_origin(settings, golden_folder)
+    current = _find_current(database, settings, generation_id, origin)
     if current is not None and not is_forced:
         return current
     fitted = fit_generation(searcher, settings, golden_folder, generation_id, progress)
-    origin = make_origin(settings, golden_folder)
     store_calibrations(database, generation_id, fitted, origin)
     return fitted
 
@@ -89,6 +90,12 @@ def find_calibrations(
         GoldenSetError: the golden set cannot be read.
     """
     origin = make_origin(settings, golden_folder)
+    return _find_current(database, settings, generation_id, origin)
+
+
+def _find_current(
+    database: Database, settings: CollectionSettings, generation_id: int, origin: CalibrationOrigin
+) -> list[FittedCalibration] | None:
     with database.connect() as connection:
         read_generation(connection, settings.name, generation_id)
         stored = read_calibrations(connection, generation_id)
